@@ -1,0 +1,39 @@
+# Thin on purpose: each target is a command that one can also type.
+.PHONY: help demo test test-gpu lint bench clean
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+help:           ## show this
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev]"
+	touch $(READY)
+
+demo: $(READY)  ## train four small models, explain them, keep serving (ARGS=--exit: stop after the answers)
+	$(BIN)/explainery demo $(ARGS)
+
+test: $(READY)  ## everything that needs no GPU
+	$(BIN)/python -m pytest -n 2 -m "not gpu" tests $(ARGS)
+
+test-gpu: $(READY) ## what needs a CUDA device
+	$(BIN)/python -m pytest -m gpu tests $(ARGS)
+
+lint: $(READY)  ## style, types, import rules, images, compose
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/hadolint deploy/Dockerfile.service deploy/Dockerfile.worker
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+bench: $(READY) ## print the benchmark tables
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:          ## remove what the targets made here (not EXPLAINERY_HOME)
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
