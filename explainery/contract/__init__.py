@@ -1,0 +1,1 @@
+"""What both sides agree on: frozen data, no I/O."""

@@ -1,0 +1,198 @@
+"""What workers offer: methods with their parameters, runtimes, models. Published to Redis, checked against by the API.
+
+A parameter is described once, here, as data: validation, the API's answers, the command line's help and the reference
+page all come from its `Param`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from explainery.contract.errors import InvalidParameter
+from explainery.contract.model_card import ModelCard
+
+QuestionKind = Literal["values", "gradients", "internals"]
+"""What a method may ask of a model, and a runtime may be able to answer (see `workers/questions.py`)."""
+
+ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes"]
+"""`features`: groups of inputs that move together (see `check_features`). `sizes`: an integer, or one per axis."""
+
+
+class Frozen(BaseModel):
+    """A value: strict types, no unknown fields, never changed after it was made."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Param(Frozen):
+    """One parameter of a method: everything anybody needs to know about it."""
+
+    name: str
+    type: ParamType
+    default: Any = None
+    help: str
+    unit: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] | None = None
+
+    def fault(self, value: object) -> str | None:
+        """Say what is wrong with `value`, or None. `None` is accepted where it is the default."""
+        if value is None:
+            return None if self.default is None else "must not be null"
+        wrong = _TYPE_FAULTS[self.type](value)
+        if wrong:
+            return wrong
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return self._range_fault(value)
+        if self.choices is not None and value not in self.choices:
+            return "must be one of " + ", ".join(self.choices)
+        return None
+
+    def _range_fault(self, value: float) -> str | None:
+        if self.minimum is not None and value < self.minimum:
+            return f"must be at least {self.minimum:g}"
+        if self.maximum is not None and value > self.maximum:
+            return f"must be at most {self.maximum:g}"
+        return None
+
+
+class MethodSpec(Frozen):
+    """What a method is, asks and takes."""
+
+    name: str
+    title: str
+    summary: str
+    asks: tuple[QuestionKind, ...]
+    params: tuple[Param, ...] = ()
+    completeness: bool
+    """Whether attributions promise to sum to instance_output - baseline_output."""
+    random: bool = False
+    reference: str
+    """The paper or text that defines it."""
+    max_players: int | None = None
+    """More players than this are refused at the door (methods that enumerate coalitions)."""
+
+    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return `given` with every default filled in.
+
+        Raises InvalidParameter listing every unknown name, wrong type and value out of range at once.
+        """
+        known = {param.name: param for param in self.params}
+        takes = f"{self.name} has no such parameter; it takes: {', '.join(known) or 'none'}"
+        errors = [{"loc": f"params.{_shown(name)}", "msg": takes} for name in given if name not in known]
+        for name, value in given.items():
+            fault = known[name].fault(value) if name in known else None
+            if fault:
+                errors.append({"loc": f"params.{name}", "msg": fault})
+        if errors:
+            listed = "; ".join(f"{error['loc']}: {error['msg']}" for error in errors[:8])
+            raise InvalidParameter(f"Parameters of {self.name} cannot be used: {listed}", errors)
+        return {param.name: given.get(param.name, param.default) for param in self.params}
+
+
+class RuntimeSpec(Frozen):
+    """What a runtime loads and can be asked."""
+
+    name: str
+    title: str
+    formats: tuple[str, ...]
+    answers: tuple[QuestionKind, ...]
+    cannot: dict[QuestionKind, str] = {}
+    """Why a kind of question cannot be answered, in a sentence a client can act on."""
+
+
+class Availability(Frozen):
+    """Whether a method works on a model, and if not, why."""
+
+    available: bool
+    reason: str | None = None
+
+
+class ModelEntry(Frozen):
+    """One version of a model as a worker offers it."""
+
+    name: str
+    version: int
+    digest: str
+    runtime: str
+    card: ModelCard
+    players: int | None
+    """How many players the default feature groups make; None where the input's shape is open."""
+    methods: dict[str, Availability]
+    fault: str | None = None
+    """Why the model cannot be used at all (a broken card or file); None when it can."""
+
+
+class Offer(Frozen):
+    """Everything one worker offers; content-addressed in the store, so equal workers share one."""
+
+    methods: tuple[MethodSpec, ...]
+    runtimes: tuple[RuntimeSpec, ...]
+    models: tuple[ModelEntry, ...]
+
+
+def _shown(name: str) -> str:
+    """A name that a client made up, where it looks like a name; a message never repeats anything else."""
+    return name if name.isidentifier() and len(name) <= 64 else "?"
+
+
+def _integer_fault(value: object) -> str | None:
+    return None if isinstance(value, int) and not isinstance(value, bool) else "must be an integer"
+
+
+def _number_fault(value: object) -> str | None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number:
+        return "must be a number"
+    return None if abs(float(value)) < float("inf") else "must be finite"  # type: ignore[arg-type]  # narrowed above
+
+
+def _boolean_fault(value: object) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
+
+
+def _string_fault(value: object) -> str | None:
+    return None if isinstance(value, str) else "must be a string"
+
+
+def _sizes_fault(value: object) -> str | None:
+    sizes = value if isinstance(value, (list, tuple)) else [value]
+    whole = all(isinstance(size, int) and not isinstance(size, bool) and size >= 1 for size in sizes)
+    return None if sizes and whole else "must be an integer >= 1, or a list of one per axis"
+
+
+FEATURE_FORMS = ("grid", "window", "groups", "labels")
+
+
+def _features_fault(value: object) -> str | None:
+    """Check the shape of a `features` value: "elements" or an object with one of FEATURE_FORMS."""
+    if value == "elements":
+        return None
+    if not isinstance(value, Mapping) or len(value) != 1 or next(iter(value)) not in FEATURE_FORMS:
+        forms = ", ".join(f'{{"{form}": ...}}' for form in FEATURE_FORMS)
+        return f'must be "elements" or one of {forms}'
+    form, body = next(iter(value.items()))
+    if form in ("grid", "window"):
+        return _sizes_fault(body)
+    if form == "groups":
+        named = isinstance(body, Mapping) and body and all(_is_names(members) for members in body.values())
+        return None if named else "groups must map a name to a list of feature names"
+    return None if isinstance(body, (list, Mapping)) and body else "labels must be integers shaped like one row"
+
+
+def _is_names(members: object) -> bool:
+    return isinstance(members, (list, tuple)) and bool(members) and all(isinstance(member, str) for member in members)
+
+
+_TYPE_FAULTS = {
+    "integer": _integer_fault,
+    "number": _number_fault,
+    "boolean": _boolean_fault,
+    "string": _string_fault,
+    "features": _features_fault,
+    "sizes": _sizes_fault,
+}

@@ -1,0 +1,270 @@
+"""Everything that can go wrong, as one tree: a class per cause, with a stable `code` and whether trying again helps.
+
+No HTTP here: which status a cause becomes is known by `service/problems.py` alone. A detail says what to do about it and
+never repeats an input value, because details reach logs and clients.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ExplaineryError(Exception):
+    """Base of the tree. `code` is stable and part of the wire; `detail` is for people."""
+
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class SettingsInvalid(ExplaineryError):
+    """One or more settings cannot be used; the detail lists all of them."""
+
+    code = "settings_invalid"
+
+
+# --- the request, refused at the door ---------------------------------------------------------------------------------
+
+
+class RequestRefused(ExplaineryError):
+    """A request that cannot become a job. `errors` points at each fault: `{"loc": "inputs.0.shape", "msg": "..."}`."""
+
+    code = "invalid_request"
+
+    def __init__(self, detail: str, errors: list[dict[str, str]] | None = None) -> None:
+        super().__init__(detail)
+        self.errors = errors or []
+
+
+class MalformedBody(RequestRefused):
+    """The body is not the JSON it claims to be."""
+
+    code = "malformed_body"
+
+
+class UnsupportedMediaType(RequestRefused):
+    """The body's media type is not one that is understood."""
+
+    code = "unsupported_media_type"
+
+
+class NotAcceptable(RequestRefused):
+    """None of the media types the client accepts can be produced."""
+
+    code = "not_acceptable"
+
+
+class PayloadTooLarge(RequestRefused):
+    """The body, or the rows in it, exceed a limit. `limit` is that limit, in `unit`."""
+
+    code = "payload_too_large"
+
+    def __init__(self, detail: str, limit: int, unit: str = "bytes") -> None:
+        super().__init__(detail)
+        self.limit = limit
+        self.unit = unit
+
+
+class UnknownModel(RequestRefused):
+    """No live or remembered worker offers a model of that name."""
+
+    code = "unknown_model"
+
+
+class UnknownModelVersion(RequestRefused):
+    """The model exists, that version does not."""
+
+    code = "unknown_model_version"
+
+
+class UnknownMethod(RequestRefused):
+    """No worker offers a method of that name."""
+
+    code = "unknown_method"
+
+
+class InvalidParameter(RequestRefused):
+    """A parameter is unknown, of the wrong type or out of range."""
+
+    code = "invalid_parameter"
+
+
+class InvalidInput(RequestRefused):
+    """An input has the wrong name, datatype, rank or shape."""
+
+    code = "invalid_input"
+
+
+class InputNotFinite(RequestRefused):
+    """An input holds NaN or infinity."""
+
+    code = "input_not_finite"
+
+
+class InvalidTarget(RequestRefused):
+    """The target is out of range, an unknown label, or missing where one is needed."""
+
+    code = "invalid_target"
+
+
+class InvalidBaseline(RequestRefused):
+    """The baseline does not fit the model."""
+
+    code = "invalid_baseline"
+
+
+class MethodUnavailable(RequestRefused):
+    """The method asks something this model cannot answer; the detail says what, and names methods that work."""
+
+    code = "method_unavailable"
+
+
+class TooManyFeatures(RequestRefused):
+    """The method is exponential in the number of players and there are too many of them."""
+
+    code = "too_many_features"
+
+
+class ModelNotUsable(RequestRefused):
+    """The model is known but its card or file is broken; the detail says where."""
+
+    code = "model_not_usable"
+
+
+# --- the service's own state ------------------------------------------------------------------------------------------
+
+
+class QueueFull(ExplaineryError):
+    """As many jobs wait as may wait; come back later."""
+
+    code = "queue_full"
+    retryable = True
+
+
+class StoreUnavailable(ExplaineryError):
+    """Redis does not answer, or refuses writes."""
+
+    code = "store_unavailable"
+    retryable = True
+
+
+class CatalogueUnavailable(ExplaineryError):
+    """No worker has ever published what it offers, so nothing can be checked or admitted."""
+
+    code = "catalogue_unavailable"
+    retryable = True
+
+
+class NoWorker(ExplaineryError):
+    """No worker is alive: jobs are taken, and wait until there is one."""
+
+    code = "no_worker"
+    retryable = True
+
+
+# --- jobs -------------------------------------------------------------------------------------------------------------
+
+
+class JobNotFound(ExplaineryError):
+    """There has never been a job of that id."""
+
+    code = "job_not_found"
+
+
+class JobGone(ExplaineryError):
+    """The job existed; its record has been deleted or has expired."""
+
+    code = "job_gone"
+
+
+class JobNotFinished(ExplaineryError):
+    """The result was asked for before there is one. `state` is the job's state."""
+
+    code = "job_not_finished"
+
+    def __init__(self, detail: str, state: str) -> None:
+        super().__init__(detail)
+        self.state = state
+
+
+class JobEnded(ExplaineryError):
+    """The job had already ended, so there is nothing to cancel. `state` is the job's state."""
+
+    code = "job_ended"
+
+    def __init__(self, detail: str, state: str) -> None:
+        super().__init__(detail)
+        self.state = state
+
+
+# --- the computation --------------------------------------------------------------------------------------------------
+
+
+class ComputeError(ExplaineryError):
+    """A job failed while it was being worked on."""
+
+    code = "compute_failed"
+
+
+class ModelChanged(ComputeError):
+    """The model's files are no longer those the job was admitted against."""
+
+    code = "model_changed"
+
+
+class ModelUnloadable(ComputeError):
+    """The model's file cannot be loaded."""
+
+    code = "model_unloadable"
+
+
+class ModelFailed(ComputeError):
+    """The model raised while it was being called."""
+
+    code = "model_failed"
+
+
+class ModelOutputNotFinite(ComputeError):
+    """The model answered NaN or infinity."""
+
+    code = "model_output_not_finite"
+
+
+class InputUndecodable(ComputeError):
+    """An encoded input (an image, say) could not be decoded."""
+
+    code = "input_undecodable"
+
+
+class ResourceExhausted(ComputeError):
+    """Not even the smallest chunk fits into memory."""
+
+    code = "resource_exhausted"
+
+
+class DeadlineExceeded(ComputeError):
+    """The job's deadline passed before it could finish."""
+
+    code = "deadline_exceeded"
+
+
+class WorkerLost(ComputeError):
+    """Workers died or went silent while working on the job, as often as is allowed."""
+
+    code = "worker_lost"
+
+
+# --- model repositories -----------------------------------------------------------------------------------------------
+
+
+class CardInvalid(ExplaineryError):
+    """A model card cannot be used; `errors` says where and why."""
+
+    code = "card_invalid"
+
+    def __init__(self, detail: str, errors: list[dict[str, str]] | None = None) -> None:
+        super().__init__(detail)
+        self.errors = errors or []

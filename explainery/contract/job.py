@@ -1,0 +1,181 @@
+"""A job: what a client asks, what was admitted, what its record says, and the one table of states."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Priority = Literal["interactive", "batch"]
+
+
+class JobState(StrEnum):
+    """Where a job is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+    @property
+    def ended(self) -> bool:
+        """Whether no transition leads out of this state."""
+        return not TRANSITIONS[self]
+
+
+TRANSITIONS: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELED, JobState.EXPIRED, JobState.FAILED}),
+    JobState.RUNNING: frozenset({JobState.QUEUED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED, JobState.EXPIRED}),
+    JobState.SUCCEEDED: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELED: frozenset(),
+    JobState.EXPIRED: frozenset(),
+}
+"""The one table of allowed transitions. RUNNING -> QUEUED when a lease ran out or was given back."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class TensorIn(_Strict):
+    """A named tensor as the Open Inference Protocol writes it; `data` is flat or nested."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: Any
+
+
+class JobRequest(_Strict):
+    """The body of `POST /v1/explanations`. What the values mean for a given model is checked by admission."""
+
+    model: str = Field(description="`name` or `name@version`; the newest version when none is given.")
+    method: str = Field(default="auto", description='A name from `/v1/methods`, or "auto".')
+    params: dict[str, Any] = {}
+    inputs: list[TensorIn] | None = Field(default=None, description="Named tensors; the leading dimension is the row count.")
+    instances: list[Any] | None = Field(
+        default=None, description="Rows: each a value for a one-input model, or an object keyed by input or feature name."
+    )
+    target: int | str | list[int | str | None] | None = Field(
+        default="predicted", description='"predicted", an output index, a label, or one of these per row.'
+    )
+    baseline: str | dict[str, Any] = Field(
+        default="card",
+        description='"zeros", "mean", "blur", "card", {"value": x}, {"tensor": ...} or {"background": [rows]}.',
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    decision_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    deadline_s: Annotated[float, Field(gt=0, le=366 * 86400, allow_inf_nan=False)] | None = None
+    priority: Priority = "interactive"
+
+
+class ModelRef(BaseModel):
+    """Exactly which model: name, version and the digest over its files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    version: str
+    digest: str
+
+
+BaselineKind = Literal["zeros", "mean", "blur", "card", "value", "tensor", "background"]
+
+
+class Baseline(BaseModel):
+    """What stands in for an absent feature. Arrays of "tensor" and "background" travel with the inputs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: BaselineKind
+    value: float | None = None
+
+    @property
+    def value_function(self) -> str:
+        """Name of the value function: "marginal" over a background set, else "baseline"."""
+        return "marginal" if self.kind == "background" else "baseline"
+
+
+class JobSpec(BaseModel):
+    """An admitted job: everything a worker needs but the arrays. Stored as JSON under the job's id.
+
+    The arrays travel beside it as safetensors bytes with these names: `input/<name>` (rows first), `baseline/<name>` (one row,
+    or one per row) and `background/<name>` (rows first); an encoded input (an image file) is `encoded/<name>/<row>`, bytes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    """Version of this record's form; a worker leaves forms it does not know to newer ones."""
+    id: str
+    model: ModelRef
+    method: str
+    method_requested: str
+    method_reason: str | None = None
+    """Why `auto` chose `method`."""
+    params: dict[str, Any]
+    rows: int
+    target: tuple[int | Literal["predicted"] | None, ...]
+    """One per row: "predicted", an index, or None for a model with a single output column."""
+    baseline: Baseline
+    encodings: dict[str, str] = {}
+    """Input name -> media type, for inputs that the worker decodes."""
+    seed: int
+    decision_id: str | None = None
+    deadline_s: float | None = None
+    priority: Priority = "interactive"
+    request_id: str | None = None
+
+    @property
+    def group(self) -> str:
+        """Jobs of one group may share a batch: same model, same version, same files."""
+        return f"{self.model.name}@{self.model.version}:{self.model.digest.removeprefix('sha256:')[:16]}"
+
+
+class Progress(BaseModel):
+    """How far a job is, in calls of the model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    done: int
+    total: int
+    unit: Literal["model_evaluations", "gradient_evaluations"]
+
+
+class JobError(BaseModel):
+    """Why a job failed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str
+    detail: str
+    retryable: bool
+
+
+class Job(BaseModel):
+    """A job as its record says it. Times are RFC 3339 UTC; `revision` rises with every change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    status: JobState
+    model: ModelRef
+    method: str
+    method_requested: str
+    method_reason: str | None
+    rows: int
+    seed: int
+    decision_id: str | None
+    priority: Priority
+    progress: Progress | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    deadline_at: str | None
+    attempts: int
+    error: JobError | None
+    revision: int

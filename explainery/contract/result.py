@@ -1,0 +1,91 @@
+"""The result of a job: explanations with their attributions, quality and cost. Arrays travel beside it, see `tensors.py`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Verdict = Literal["pass", "warn", "fail"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Target(_Frozen):
+    """Which number of the output was explained. `index` is None for a model with a single output column."""
+
+    output: str
+    index: int | None
+    label: str | None = None
+
+
+class Attribution(_Frozen):
+    """One input's attribution, without its numbers: they are arrays named in `tensors.py`.
+
+    `shape` is one row of the input, or [number of groups] when feature groups made the players; `features` names the
+    entries of the last axis, where they have names.
+    """
+
+    input: str
+    shape: tuple[int, ...]
+    datatype: Literal["FP32", "FP64"]
+    features: tuple[str, ...] | None = None
+
+
+class Quality(_Frozen):
+    """How far to trust one explanation. None where the method does not promise or estimate that figure."""
+
+    completeness_gap: float | None
+    """|sum(attributions) - (instance_output - baseline_output)| / max(|instance_output - baseline_output|, 1e-12)."""
+    approximation_error: float | None
+    """The figure that `tolerance` is compared with."""
+    standard_error: float | None
+    """The largest standard error of an attribution, in output units (sampling methods)."""
+    converged: bool | None
+    verdict: Verdict
+    notes: tuple[str, ...] = ()
+
+
+class Explanation(_Frozen):
+    """One row's explanation."""
+
+    target: Target
+    instance_output: float
+    baseline_output: float
+    attributions: tuple[Attribution, ...]
+    quality: Quality
+
+
+class Cost(_Frozen):
+    """What the job cost. `batch_jobs`: how many jobs shared its batch."""
+
+    model_evaluations: int
+    gradient_evaluations: int
+    seconds: float
+    batch_jobs: int
+
+
+class ModelUsed(_Frozen):
+    """The model that answered, and what ran it."""
+
+    name: str
+    version: str
+    digest: str
+    runtime: str
+
+
+class Result(_Frozen):
+    """A job's result, without its arrays."""
+
+    id: str
+    model: ModelUsed
+    method: str
+    params: dict[str, Any]
+    seed: int
+    value_function: Literal["baseline", "marginal", "conditional"]
+    explanations: tuple[Explanation, ...]
+    cost: Cost
+    environment: dict[str, str | None]
+    notes: tuple[str, ...] = ()

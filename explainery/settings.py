@@ -1,0 +1,144 @@
+"""Every setting: one table with name, default, unit and help. Read once; all mistakes are reported together.
+
+A setting `home` is read from `EXPLAINERY_HOME`, or from the file that `EXPLAINERY_HOME_FILE` names (secrets).
+`docs/operations.md` documents each; a test compares.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from explainery.contract.errors import SettingsInvalid
+
+PREFIX = "EXPLAINERY_"
+
+
+def _setting(default: Any, help: str, unit: str = "", minimum: float | None = None) -> Any:
+    return field(default=default, metadata={"help": help, "unit": unit, "minimum": minimum})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one process. Field names are the environment variables' names, lower case, without the prefix."""
+
+    home: Path = _setting(Path("~/.explainery"), "State of the embedded server, logs, caches, pid files.", "folder")
+    models: str = _setting("", "Model repository: a folder or an fsspec URL. Default: <home>/models.", "folder or URL")
+    redis_url: str = _setting("", "Redis to use. When empty, `explainery up` runs an embedded one.", "URL")
+    host: str = _setting("127.0.0.1", "Address the API binds to. There are no API keys yet: keep it on loopback.")
+    port: int = _setting(8080, "Port of the API; 0 takes a free one.", minimum=0)
+    workers: int = _setting(1, "Worker processes under `explainery up`.", "processes", 1)
+    device: str = _setting("auto", "Device of the workers: auto, cpu, cuda or cuda:N.")
+    threads: int = _setting(0, "Compute threads of a worker; 0: cores divided by workers.", "threads", 0)
+    factories: tuple[str, ...] = _setting(
+        (), "Modules whose functions may build models from weights.", "comma-separated modules"
+    )
+    plugins: tuple[str, ...] = _setting(
+        (), "Folders with methods/, runtimes/ or modalities/ of your own.", "comma-separated folders"
+    )
+    allow_code_formats: bool = _setting(False, "Load .pt2 and TorchScript files, which run code from the file.", "0 or 1")
+    result_ttl_s: int = _setting(7 * 86400, "How long a job that ended is kept.", "seconds", 1)
+    tombstone_ttl_s: int = _setting(30 * 86400, "How long a forgotten id answers 410 and not 404.", "seconds", 1)
+    max_body_bytes: int = _setting(64 * 2**20, "Largest request body.", "bytes", 1)
+    max_rows: int = _setting(4096, "Most rows one job may have.", "rows", 1)
+    max_waiting: int = _setting(100_000, "Most jobs that may wait; past it, 503.", "jobs", 1)
+    max_wait_s: float = _setting(60.0, "Longest `Prefer: wait` that is honoured.", "seconds", 0)
+    api_threads: int = _setting(32, "Threads of the API; each long poll holds one.", "threads", 1)
+    lease_s: float = _setting(10.0, "How long a claimed job is its worker's without a heartbeat.", "seconds", 0.5)
+    max_attempts: int = _setting(5, "Workers a job may lose before it fails with worker_lost.", "attempts", 1)
+    batch_jobs: int = _setting(64, "Most jobs a worker works on at once.", "jobs", 1)
+    batch_rows: int = _setting(256, "Most rows a worker works on at once.", "rows", 1)
+    grace_s: float = _setting(20.0, "How long a worker that is asked to stop goes on with the jobs it holds.", "seconds", 0)
+    model_cache: int = _setting(8, "Models a worker keeps loaded.", "models", 1)
+    rescan_s: float = _setting(5.0, "How often a worker looks for new models.", "seconds", 0.1)
+    log_level: str = _setting("info", "debug, info, warning or error.")
+
+    @property
+    def models_url(self) -> str:
+        """The model repository, the default applied."""
+        return self.models or str(self.home / "models")
+
+    @property
+    def heartbeat_s(self) -> float:
+        """How often leases are renewed: four times a lease."""
+        return self.lease_s / 4
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment.
+
+    Raises SettingsInvalid naming every setting that cannot be used, and what it must be.
+    """
+    source = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for entry in fields(Settings):
+        try:
+            text = _text(entry.name, source)
+            values[entry.name] = entry.default if text is None else _checked(entry, text)
+        except (ValueError, OSError) as error:
+            faults.append(f"{variable(entry.name)}: {error}")
+    if faults:
+        raise SettingsInvalid("Settings cannot be used: " + "; ".join(faults))
+    values["home"] = Path(values["home"]).expanduser().absolute()
+    return Settings(**values)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def _text(name: str, source: Mapping[str, str]) -> str | None:
+    if (path := source.get(variable(name) + "_FILE")) is not None:
+        return Path(path).read_text(encoding="utf-8").strip()
+    return source.get(variable(name))
+
+
+def _checked(entry: Field[Any], text: str) -> Any:
+    value = _READERS[type(entry.default)](text.strip())
+    minimum = entry.metadata["minimum"]
+    if minimum is not None and value < minimum:
+        raise ValueError(f"must be at least {minimum:g}")
+    choices = _CHOICES.get(entry.name)
+    if choices is not None and value not in choices:
+        raise ValueError(f"must be one of {', '.join(choices)}")
+    return value
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("must be a whole number") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError("must be a number") from None
+
+
+def _boolean(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("must be 0 or 1")
+    return text == "1"
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+_READERS: dict[type, Callable[[str], Any]] = {
+    int: _integer,
+    float: _number,
+    bool: _boolean,
+    tuple: _names,
+    str: str,
+    type(Path()): Path,
+}
+_CHOICES = {"log_level": ("debug", "info", "warning", "error")}
