@@ -1,0 +1,14 @@
+#!lua flags=allow-oom
+-- A worker says that it lives and what it offers.
+-- KEYS  1 prefix
+-- ARGV  1 worker  2 what it is, JSON  3 digest of its offer  4 the offer, JSON, or '' when it should be known
+-- Gives 1, or 0 when the offer is not known: say it again with the offer.
+
+local offer = key('offer', ARGV[3])
+redis.call('SET', key('worker', ARGV[1]), ARGV[2], 'PX', LEASE)
+redis.call('ZADD', key('workers'), now, ARGV[1])
+if ARGV[4] ~= '' then redis.call('SET', offer, ARGV[4]) end
+if redis.call('PEXPIRE', offer, OFFER_TTL) == 0 then return 0 end
+redis.call('ZADD', key('offers'), now, ARGV[3])
+redis.call('ZREMRANGEBYSCORE', key('offers'), '-inf', now - OFFER_TTL)
+return 1
