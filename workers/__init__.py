@@ -1,0 +1,1 @@
+"""Celery workers: know `explainery`; never flask or `service`."""

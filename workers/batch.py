@@ -1,0 +1,190 @@
+"""Jobs of one model worked on together: their rows ask, chunks of all their questions are answered, until none is left."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from explainery.contract.errors import ComputeError, ExplaineryError, ModelFailed, ResourceExhausted
+from explainery.store.jobs import Claim
+from workers.answering import Answering, Tally
+from workers.batching import Pending, Slice, next_chunk
+from workers.explaining import RowAnswer, explain_row
+from workers.governor import Governor
+from workers.models import Loaded
+from workers.questions import Gradients
+from workers.registry import Registry
+from workers.work import Work, take_in
+
+log = structlog.get_logger()
+
+
+@dataclass(eq=False)
+class _Asking:
+    """A row in the middle of its explanation, and the question it waits for."""
+
+    work: Work
+    number: int
+    generator: Generator[Any, Any, RowAnswer]
+    pending: Pending[Tally]
+
+
+Failure = tuple[Work, ExplaineryError]
+
+
+class Batch:
+    """The jobs of one model that a worker has in hand. `step` answers one chunk; ended jobs are taken out."""
+
+    def __init__(self, loaded: Loaded, registry: Registry, governor: Governor, most_rows: int) -> None:
+        self._loaded = loaded
+        self._registry = registry
+        self._governor = governor
+        self._most_rows = most_rows
+        self._answering = Answering(loaded.model)
+        self._asking: list[_Asking] = []
+        self.works: dict[str, Work] = {}
+
+    @property
+    def rows(self) -> int:
+        """Rows of all jobs in hand that have no answer yet."""
+        return sum(work.claim.spec.rows - len(work.answers) for work in self.works.values())
+
+    @property
+    def suspect(self) -> bool:
+        """Whether a job in hand has cost a worker its life before: it is worked on alone."""
+        return any(work.claim.losses for work in self.works.values())
+
+    def admit(self, claim: Claim) -> Work:
+        """Take a job in. Raises ComputeError when it cannot be prepared."""
+        work = take_in(claim, self._loaded, self._registry)
+        self.works[work.id] = work
+        for other in self.works.values():
+            other.company = max(other.company, len(self.works))
+        return work
+
+    def drop(self, job_id: str) -> None:
+        """Forget a job that is no longer ours, or has ended."""
+        self.works.pop(job_id, None)
+        self._asking = [asking for asking in self._asking if asking.work.id != job_id]
+
+    def step(self) -> tuple[list[Work], list[Failure]]:
+        """Answer one chunk; return the jobs that finished and those that failed by it, taken out of the batch."""
+        failures = self._start_rows()
+        waiting = [asking.pending for asking in self._asking]
+        chunk = next_chunk(waiting, _Sizes(self._governor), time.monotonic())
+        failures += self._answer(chunk)
+        failed = {work.id for work, _ in failures}
+        for asking in [asking for asking in self._asking if not asking.pending.left and asking.work.id not in failed]:
+            failures += self._resume(asking)
+        finished = [work for work in self.works.values() if work.finished]
+        for work in (*finished, *(work for work, _ in failures)):
+            self.drop(work.id)
+        return finished, failures
+
+    def _start_rows(self) -> list[Failure]:
+        """Bring rows to the device while there is room, each job's in turn."""
+        failures: list[Failure] = []
+        for work in self.works.values():
+            while len(self._asking) < self._most_rows and (row := self._next_row(work, failures)) is not None:
+                number, placed = row
+                generator = explain_row(work.claim.spec, number, self._loaded.card, work.method, placed)
+                frame = next(generator)  # the frame is the engine's own question: no plugin has run yet
+                self._asking.append(_Asking(work, number, generator, self._pending(work, Tally(placed, frame))))
+        return failures
+
+    def _next_row(self, work: Work, failures: list[Failure]) -> Any:
+        try:
+            return work.next_row()
+        except MemoryError:
+            failures.append((work, _exhausted()))
+            return None
+
+    def _pending(self, work: Work, tally: Tally) -> Pending[Tally]:
+        kind = (self._loaded.ref.digest, *tally.kind)  # type: ignore[misc]  # a kind is a tuple
+        return Pending(
+            tally, tally.question, kind, tally.evaluations, work.claim.spec.priority == "interactive", time.monotonic()
+        )
+
+    def _answer(self, chunk: Sequence[Slice[Tally]]) -> list[Failure]:
+        """Answer a chunk: halve on out-of-memory, and when the model raises find out for which job."""
+        if not chunk:
+            return []
+        kind, points = chunk[0].pending.kind, sum(piece.stop - piece.start for piece in chunk)
+        owners = {asking.pending: asking.work for asking in self._asking}
+        began = time.perf_counter()
+        try:
+            faults = self._answering.ask(chunk)
+        except MemoryError:
+            if self._governor.exhausted(kind, points):
+                _unplan(chunk)
+                return []
+            return [(owners[chunk[0].pending], _exhausted())]
+        except ModelFailed as error:
+            return self._answer_apart(chunk, owners, error)
+        self._governor.went(kind, points, time.perf_counter() - began)
+        for piece in chunk:
+            gradients = isinstance(piece.pending.question, Gradients)
+            owners[piece.pending].count(piece.stop - piece.start, gradients=gradients)
+        return _once((owners[piece.pending], fault) for piece, fault in faults)
+
+    def _answer_apart(
+        self, chunk: Sequence[Slice[Tally]], owners: dict[Pending[Tally], Work], error: ModelFailed
+    ) -> list[Failure]:
+        """The model raised on a chunk: ask again job by job, so that only the job that makes it raise fails."""
+        jobs = list(dict.fromkeys(owners[piece.pending].id for piece in chunk))
+        if len(jobs) == 1:
+            return [(owners[chunk[0].pending], error)]
+        return [
+            failure for job in jobs for failure in self._answer([piece for piece in chunk if owners[piece.pending].id == job])
+        ]
+
+    def _resume(self, asking: _Asking) -> list[Failure]:
+        """Give a row its answer; note its next question, or its explanation."""
+        try:
+            question = asking.generator.send(asking.pending.asker.answer())
+        except StopIteration as done:
+            asking.work.answers[asking.number] = done.value
+            self._asking.remove(asking)
+            return []
+        except ExplaineryError as error:
+            return [(asking.work, error)]
+        except Exception as error:  # a method's own bug is its job's failure, never the batch's
+            log.exception("method_raised", job_id=asking.work.id, method=asking.work.claim.spec.method)
+            detail = f"The method {asking.work.claim.spec.method} raised {type(error).__name__}; the worker's log says where."
+            return [(asking.work, ComputeError(detail))]
+        asking.pending = self._pending(asking.work, Tally(asking.pending.asker.row, question))
+        return []
+
+
+class _Sizes(dict[Any, int]):
+    """Chunk size by kind, asked of the governor when it is needed."""
+
+    def __init__(self, governor: Governor) -> None:
+        super().__init__()
+        self._governor = governor
+
+    def __missing__(self, kind: Any) -> int:
+        elements = sum(math.prod(shape) for shape in kind[-1])
+        return self._governor.size(kind, max(1, elements))
+
+
+def _unplan(chunk: Sequence[Slice[Tally]]) -> None:
+    for piece in chunk:
+        piece.pending.planned = piece.start
+
+
+def _once(failures: Iterable[Failure]) -> list[Failure]:
+    """The first failure of each job."""
+    first: dict[str, Failure] = {}
+    for work, error in failures:
+        first.setdefault(work.id, (work, error))
+    return list(first.values())
+
+
+def _exhausted() -> ResourceExhausted:
+    return ResourceExhausted("Memory ran out even for a single evaluation; use a worker with more memory or a smaller input.")

@@ -1,0 +1,44 @@
+"""Which device a worker computes on, and with how many threads."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import torch
+
+from explainery.contract.errors import SettingsInvalid
+from explainery.settings import Settings
+
+
+def device_of(settings: Settings) -> str:
+    """`cpu` or `cuda:N`. `auto` takes the first GPU where there is one.
+
+    Raises SettingsInvalid for a device that is not there.
+    """
+    asked = settings.device
+    if asked == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    known = re.fullmatch(r"cpu|cuda(?::(\d+))?", asked)
+    if known is None:
+        raise SettingsInvalid(f"EXPLAINERY_DEVICE={asked} is no device; use auto, cpu, cuda or cuda:N.")
+    if asked == "cpu":
+        return asked
+    number = int(known[1] or 0)
+    if number >= torch.cuda.device_count():
+        raise SettingsInvalid(
+            f"EXPLAINERY_DEVICE={asked}: this machine has {torch.cuda.device_count()} CUDA devices; use auto or cpu."
+        )
+    return f"cuda:{number}"
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out: PyTorch has a class for GPUs only, and words for the CPU."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def threads_of(settings: Settings) -> int:
+    """Compute threads of this process: as set, else its share of the cores."""
+    return settings.threads or max(1, len(os.sched_getaffinity(0)) // settings.workers)

@@ -1,0 +1,70 @@
+"""One row's explanation problem, as a method sees it: players, shapes, and the two outputs that frame the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.questions import Answer, Question, Solution
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """Which elements of the inputs move together: a label per element, counted over all inputs.
+
+    `labels`: input name -> int64 array shaped like one row, values 0 .. players-1. Each player lies in one input, and an
+    input's players are consecutive numbers.
+    `names`: a name per player, for the inputs whose players have names.
+    `grouped`: the inputs whose attributions are reported per player, and not spread over the elements.
+    """
+
+    labels: dict[str, NDArray[np.int64]]
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    grouped: frozenset[str] = frozenset()
+
+    @cached_property
+    def players(self) -> int:
+        """How many players there are."""
+        return 1 + max(int(label.max()) for label in self.labels.values())
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """Elements of each player, int64 [players]."""
+        everything = np.concatenate([label.reshape(-1) for label in self.labels.values()])
+        return np.bincount(everything, minlength=self.players)
+
+    def of_input(self, name: str) -> slice:
+        """The players that live in input `name`."""
+        label = self.labels[name]
+        return slice(int(label.min()), int(label.max()) + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Game:
+    """One row: `players` of `partition`, f(x) and f(b) (the mean over a background set), and the job's seed."""
+
+    partition: Partition
+    instance_output: float
+    baseline_output: float
+    seed: int
+
+    @property
+    def players(self) -> int:
+        """How many players there are."""
+        return self.partition.players
+
+    @property
+    def difference(self) -> float:
+        """f(x) - f(b): what a complete attribution sums to."""
+        return self.instance_output - self.baseline_output
+
+
+Explaining = Generator[Question, Answer, Solution]
+"""A method at work on one row: yields questions, is sent their answers, returns a solution."""
+
+Params = Mapping[str, Any]

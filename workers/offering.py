@@ -1,0 +1,69 @@
+"""What this worker offers: its methods, its runtimes, and every model of the repository with what works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from explainery.contract.catalogue import Availability, MethodSpec, ModelEntry, Offer, RuntimeSpec
+from explainery.contract.errors import ExplaineryError
+from explainery.contract.model_card import FLOATS, ModelCard
+from explainery.settings import Settings
+from workers.features import partition_of
+from workers.registry import Registry
+from workers.repository import Found
+
+
+def offer_of(registry: Registry, models: Iterable[Found], settings: Settings) -> Offer:
+    """Say what can be asked of the models found; what has no usable card is not on offer."""
+    return Offer(
+        methods=tuple(plugin.SPEC for _, plugin in sorted(registry.methods.items())),
+        runtimes=tuple(plugin.SPEC for _, plugin in sorted(registry.runtimes.items())),
+        models=tuple(_entry(found, registry, settings) for found in models if found.card is not None),
+    )
+
+
+def _entry(found: Found, registry: Registry, settings: Settings) -> ModelEntry:
+    card = found.card
+    assert card is not None  # noqa: S101  # the caller leaves out what has no card
+    runtime = registry.runtime_of(card.format)
+    fault = f"No runtime here loads format {card.format!r}." if runtime is None else runtime.refuses(card, settings)
+    unserved = sorted({spec.modality for spec in card.inputs} - set(registry.modalities))
+    if unserved:
+        fault = f"Inputs of modality {', '.join(unserved)} are not served here."
+    return ModelEntry(
+        name=found.name,
+        version=found.version,
+        digest=found.digest,
+        runtime=runtime.SPEC.name if runtime else "",
+        card=card,
+        players=None if fault else _players(card, registry),
+        methods={
+            name: _availability(plugin.SPEC, card, runtime.SPEC if runtime else None, fault)
+            for name, plugin in sorted(registry.methods.items())
+        },
+        fault=fault,
+    )
+
+
+def _players(card: ModelCard, registry: Registry) -> int | None:
+    """How many players the default feature groups make; None when a shape is open."""
+    if any(spec.row_elements is None for spec in card.inputs):
+        return None
+    try:
+        return partition_of(card, {spec.name: spec.row_shape for spec in card.inputs}, None, registry.modalities).players
+    except ExplaineryError:
+        return None
+
+
+def _availability(method: MethodSpec, card: ModelCard, runtime: RuntimeSpec | None, fault: str | None) -> Availability:
+    if fault or runtime is None:
+        return Availability(available=False, reason=fault)
+    for kind in method.asks:
+        if kind not in runtime.answers:
+            why = runtime.cannot.get(kind, f"runtime {runtime.name} does not answer that")
+            return Availability(available=False, reason=f"{method.name} asks for {kind}: {why}.")
+    whole = [spec.name for spec in card.inputs if spec.datatype not in FLOATS]
+    if "gradients" in method.asks and whole:
+        reason = f"{method.name} asks for gradients: input {', '.join(whole)} holds whole numbers, which have none."
+        return Availability(available=False, reason=reason)
+    return Availability(available=True)

@@ -1,0 +1,15 @@
+"""Parameters that mean the same in several methods, described once."""
+
+from __future__ import annotations
+
+from explainery.contract.catalogue import Param
+
+FEATURES = Param(
+    name="features",
+    type="features",
+    default=None,
+    help=(
+        'Groups of inputs that move together: "elements", {"grid": sizes}, {"window": steps}, {"groups": {name: [features]}} '
+        'or {"labels": integers shaped like one row}. Not given: the modality\'s own groups.'
+    ),
+)

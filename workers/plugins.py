@@ -1,0 +1,119 @@
+"""What a plugin is: a module with these names, checked by the registry at boot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explainery.contract.catalogue import MethodSpec, RuntimeSpec
+from explainery.contract.model_card import InputSpec, ModelCard
+from explainery.settings import Settings
+from workers.game import Explaining, Game, Params, Partition
+
+Array = Any
+"""An array of the model's own library, on its device."""
+
+
+class MethodPlugin(Protocol):
+    """A file in `workers/methods/`.
+
+    It may also have `players(inputs, shapes, params) -> Partition` when it makes its own players.
+    """
+
+    SPEC: MethodSpec
+
+    def explain(self, game: Game, params: Params) -> Explaining:
+        """Explain one row: yield questions, be sent their answers, return a solution."""
+        ...
+
+    def cost(self, players: int, params: Params) -> int:
+        """Evaluations one row may cost: for progress and for what is worked on first."""
+        ...
+
+
+class PlayersHook(Protocol):
+    """The optional `players` of a method."""
+
+    def __call__(self, inputs: Sequence[InputSpec], shapes: Mapping[str, tuple[int, ...]], params: Params) -> Partition:
+        """Cut the inputs into players."""
+        ...
+
+
+class Model(Protocol):
+    """A loaded model: it places arrays, is called forward, and gives gradients where it can.
+
+    `xp` is the array library's namespace (`numpy` or `torch`: both have `where` and `concatenate`).
+    """
+
+    xp: Any
+    environment: Mapping[str, str | None]
+
+    def place(self, array: NDArray[Any]) -> Array:
+        """Bring a NumPy array to the model's device."""
+        ...
+
+    def fetch(self, array: Array) -> NDArray[np.float64]:
+        """Bring an array back as float64."""
+        ...
+
+    def forward(self, inputs: Mapping[str, Array]) -> Array:
+        """The explained output at a batch of points, [points, columns]. Raises MemoryError when it does not fit."""
+        ...
+
+    def gradients(self, inputs: Mapping[str, Array], columns: NDArray[np.int64]) -> tuple[Array, dict[str, Array]]:
+        """The output at each point's column [points], and its gradient to each input [points, *row]. Raises MemoryError."""
+        ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a model is loaded, and under which settings."""
+
+    device: str
+    settings: Settings
+
+
+class RuntimePlugin(Protocol):
+    """A file in `workers/runtimes/`."""
+
+    SPEC: RuntimeSpec
+
+    def refuses(self, card: ModelCard, settings: Settings) -> str | None:
+        """Why this operator's settings do not let the model be loaded, or None."""
+        ...
+
+    def load(self, card: ModelCard, files: Mapping[str, bytes], place: Place) -> Model:
+        """Load a model from its files' bytes. Raises ModelUnloadable."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """One input cut into groups: `labels` int64 shaped like a row, 0 .. groups-1; a name per group where they have names.
+
+    `grouped`: whether attributions are reported per group.
+    """
+
+    labels: NDArray[np.int64]
+    names: tuple[str, ...] | None = None
+    grouped: bool = False
+
+
+class ModalityPlugin(Protocol):
+    """A file in `workers/modalities/`, named like the modality in the card."""
+
+    def decode(self, spec: InputSpec, encoded: Sequence[bytes], media_type: str) -> NDArray[Any]:
+        """Encoded rows -> array [rows, *row shape], preprocessed as the card says. Raises InputUndecodable."""
+        ...
+
+    def groups(self, spec: InputSpec, shape: tuple[int, ...], features: Mapping[str, Any] | None) -> Groups:
+        """The feature groups of one input: the modality's own when `features` is None. Raises InvalidParameter."""
+        ...
+
+    def baseline(self, spec: InputSpec, kind: str, rows: NDArray[Any], sample: NDArray[Any] | None) -> NDArray[np.float64]:
+        """The "mean" or "blur" baseline of each row, [rows or 1, *row shape]. Raises InvalidBaseline when there is none."""
+        ...

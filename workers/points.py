@@ -1,0 +1,129 @@
+"""Questions -> batches of model inputs, built on the model's device from a row, its baselines and a small description.
+
+A row's evaluations are numbered through: evaluation e of a question is its description e // B with baseline e % B, when the row
+has B baselines. Functions here take a range of evaluations, so that any chunk of any question can be built alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.draws import gaussian
+from workers.game import Partition
+from workers.plugins import Array, Model
+from workers.questions import Gradients, Noise
+
+
+@dataclass(eq=False)
+class Row:
+    """One row on the device. `instance`: input -> [1, *row]; `baselines`: input -> [B, *row].
+
+    `column` is the output explained: known once the row's frame has been answered.
+    """
+
+    model: Model
+    instance: dict[str, Array]
+    baselines: dict[str, Array]
+    partition: Partition
+    span: dict[str, float]
+    """max - min of each input: what noise is a share of."""
+    precision: dict[str, np.dtype[Any]]
+    column: int = -1
+    labels: dict[str, Array | None] = field(default_factory=dict)
+    """Player of each element, flat, on the device; None where players are the elements in order."""
+
+    @property
+    def backgrounds(self) -> int:
+        """How many baselines the row has."""
+        return len(next(iter(self.baselines.values())))
+
+    @property
+    def shape_key(self) -> tuple[tuple[int, ...], ...]:
+        """Rows of one key can share a batch."""
+        return tuple(tuple(array.shape[1:]) for array in self.instance.values())
+
+
+def place_row(
+    model: Model,
+    instance: dict[str, NDArray[Any]],
+    baselines: dict[str, NDArray[Any]],
+    partition: Partition,
+    labels: dict[str, Array | None],
+) -> Row:
+    """Bring a row to the device. `instance`: input -> [*row]; `baselines`: input -> [B, *row]; `labels` from `place_labels`."""
+    span = {name: float(array.max()) - float(array.min()) for name, array in instance.items()}
+    precision = {name: array.dtype for name, array in instance.items()}
+    placed = {name: model.place(array[None]) for name, array in instance.items()}
+    around = {name: model.place(array) for name, array in baselines.items()}
+    return Row(model, placed, around, partition, span, precision, labels=labels)
+
+
+def place_labels(model: Model, partition: Partition) -> dict[str, Array | None]:
+    """The partition's labels on the device, once for all rows of a job."""
+    placed: dict[str, Array | None] = {}
+    for name, labels in partition.labels.items():
+        start = partition.of_input(name).start
+        plain = np.array_equal(labels.reshape(-1), np.arange(start, start + labels.size))
+        placed[name] = None if plain else model.place(labels.reshape(-1))
+    return placed
+
+
+def frame_points(row: Row, start: int, stop: int) -> dict[str, Array]:
+    """Evaluation 0 is the instance, 1 .. B its baselines."""
+    both = {name: row.model.xp.concatenate([x, row.baselines[name]]) for name, x in row.instance.items()}
+    return {name: array[start:stop] for name, array in both.items()}
+
+
+def coalition_points(row: Row, masks: Array, start: int, stop: int) -> dict[str, Array]:
+    """Present players keep the instance's value, absent ones the baseline's.
+
+    `masks`: bool [coalitions, players] on the device.
+    """
+    count = row.backgrounds
+    if count == 1:
+        chosen, which = masks[start:stop], slice(0, 1)
+    else:
+        order = np.arange(start, stop)
+        chosen, which = masks[row.model.place(order // count)], row.model.place(order % count)
+    points: dict[str, Array] = {}
+    for name, x in row.instance.items():
+        labels = row.labels[name]
+        present = chosen[:, row.partition.of_input(name)] if labels is None else chosen[:, labels]
+        present = present.reshape(stop - start, *x.shape[1:])
+        points[name] = row.model.xp.where(present, x, row.baselines[name][which])
+    return points
+
+
+def path_points(row: Row, question: Gradients, start: int, stop: int) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Points b + alpha (x - b) + noise, and the baseline of each point.
+
+    Written alpha x + (1 - alpha) b, which is x itself where alpha is 1, however far the baseline is.
+    """
+    order = np.arange(start, stop)
+    which = row.model.place(order % row.backgrounds)
+    alphas = question.alphas[order // row.backgrounds]
+    points: dict[str, Array] = {}
+    used: dict[str, Array] = {}
+    for name, x in row.instance.items():
+        b = used[name] = row.baselines[name][which]
+        points[name] = per_point(row, name, alphas) * x + per_point(row, name, 1 - alphas) * b
+        if question.noise is not None:
+            points[name] = points[name] + _noise(row, question.noise, name, order // row.backgrounds)
+    return points, used
+
+
+def per_point(row: Row, name: str, values: NDArray[np.float64], least: type[np.floating[Any]] | None = None) -> Array:
+    """Values [points] on the device, shaped to multiply points of input `name`, in its precision or `least` if that is more."""
+    axes = row.instance[name].ndim - 1
+    precision = row.precision[name] if least is None else np.result_type(row.precision[name], least)
+    return row.model.place(values.astype(precision).reshape(-1, *([1] * axes)))
+
+
+def _noise(row: Row, noise: Noise, name: str, draws: NDArray[np.int64]) -> Array:
+    shape = tuple(row.instance[name].shape[1:])
+    drawn = np.stack([gaussian(noise.seed, f"noise/{name}", noise.first + int(draw), shape) for draw in draws])
+    return row.model.place((drawn * (noise.scale * row.span[name])).astype(row.precision[name]))

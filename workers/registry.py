@@ -1,0 +1,109 @@
+"""Finds plugins: scans the three folders, and the operator's plugin folders, once at boot."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+import workers
+from workers.plugins import MethodPlugin, ModalityPlugin, RuntimePlugin
+
+REQUIRED = {
+    "methods": ("SPEC", "explain", "cost"),
+    "runtimes": ("SPEC", "refuses", "load"),
+    "modalities": ("decode", "groups", "baseline"),
+}
+"""What a plugin file of each family must define."""
+
+
+class PluginError(Exception):
+    """A plugin file cannot be used; the message names the file and the fault."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Every plugin by name."""
+
+    methods: dict[str, MethodPlugin]
+    runtimes: dict[str, RuntimePlugin]
+    modalities: dict[str, ModalityPlugin]
+
+    def runtime_of(self, file_format: str) -> RuntimePlugin | None:
+        """The runtime that loads a format."""
+        return next((runtime for runtime in self.runtimes.values() if file_format in runtime.SPEC.formats), None)
+
+
+def discover(folders: Sequence[str] = ()) -> Registry:
+    """Find every plugin of `workers/` and of the plugin folders (each with methods/, runtimes/ or modalities/).
+
+    Raises PluginError when a folder is not there, a file cannot be imported or lacks a required name, or two plugins share a
+    name or a format.
+    """
+    runtimes = cast(dict[str, RuntimePlugin], _family("runtimes", folders))
+    _check_formats(runtimes)
+    return Registry(
+        methods=cast(dict[str, MethodPlugin], _family("methods", folders)),
+        runtimes=runtimes,
+        modalities=cast(dict[str, ModalityPlugin], _family("modalities", folders)),
+    )
+
+
+def _family(family: str, folders: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, ModuleType] = {}
+    for module in (*_own(family), *_dropped_in(family, folders)):
+        missing = [name for name in REQUIRED[family] if not hasattr(module, name)]
+        if missing:
+            raise PluginError(f"{module.__file__}: a file in {family}/ must define {', '.join(missing)}")
+        name = module.SPEC.name if "SPEC" in REQUIRED[family] else module.__name__.rpartition(".")[2]
+        if name in found:
+            raise PluginError(f"{module.__file__} and {found[name].__file__} are both called {name!r}: rename one")
+        found[name] = module
+    return found
+
+
+def _check_formats(runtimes: dict[str, RuntimePlugin]) -> None:
+    taken: dict[str, str] = {}
+    for name, runtime in runtimes.items():
+        for file_format in runtime.SPEC.formats:
+            other = taken.setdefault(file_format, name)
+            if other != name:
+                raise PluginError(f"The runtimes {other!r} and {name!r} both load format {file_format!r}: take it out of one")
+
+
+def _own(family: str) -> Iterator[ModuleType]:
+    folder = Path(workers.__file__).parent / family
+    for entry in sorted(pkgutil.iter_modules([str(folder)]), key=lambda entry: entry.name):
+        yield importlib.import_module(f"workers.{family}.{entry.name}")
+
+
+def _dropped_in(family: str, folders: Sequence[str]) -> Iterator[ModuleType]:
+    for folder in folders:
+        place = Path(folder).expanduser().absolute()
+        if not place.is_dir():
+            raise PluginError(f"EXPLAINERY_PLUGINS names {folder}, which is no folder")
+        for path in sorted(place.glob(f"{family}/[!_]*.py")):
+            yield _imported(path)
+
+
+def _imported(path: Path) -> ModuleType:
+    """A file as a module of its own: files of one name in two folders do not meet."""
+    place = hashlib.blake2b(str(path.parent).encode(), digest_size=8).hexdigest()
+    name = f"explainery_plugins_{place}.{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{path} cannot be imported")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise PluginError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    return module
