@@ -1,0 +1,1 @@
+"""The API: what clients speak to. It knows `explainery`, never the workers or a compute library."""

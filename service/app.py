@@ -1,0 +1,55 @@
+"""The Flask application: the only place where the parts are joined."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIFlask
+
+import explainery
+from explainery.settings import Settings, load
+from explainery.store.bell import Bell
+from explainery.store.catalogue import CatalogueStore
+from explainery.store.connection import connect
+from explainery.store.jobs import JobStore
+from explainery.store.watch import Watcher
+from service.logs import request_log
+from service.metrics import Metrics
+from service.openapi import document
+from service.parts import Parts
+from service.problems import register_problems
+from service.routes import explanations, health, methods, models, results
+from service.trace import trace_requests
+
+
+def create_app(settings: Settings | None = None) -> APIFlask:
+    """The API on the Redis of `settings`, which are read from the environment when not given.
+
+    Nothing is sent to Redis before the first request. Raises SettingsInvalid.
+    """
+    no_files: Any = None  # Flask takes None, APIFlask's annotation does not say so
+    app = APIFlask("service", title="Explainery", version=explainery.__version__, docs_path=None, static_folder=no_files)
+    app.extensions["explainery"] = join(settings or load())
+    app.config["MAX_CONTENT_LENGTH"] = app.extensions["explainery"].settings.max_body_bytes
+    app.config["OPENAPI_VERSION"] = "3.1.0"
+    app.spec_processor(document)
+    trace_requests(app)
+    register_problems(app)
+    for routes in (explanations, results, models, methods, health):
+        app.register_blueprint(routes.blueprint)
+    return app
+
+
+def join(settings: Settings) -> Parts:
+    """The parts of one process."""
+    redis = connect(settings)
+    jobs, catalogue = JobStore(redis, settings), CatalogueStore(redis, settings)
+    return Parts(
+        settings=settings,
+        jobs=jobs,
+        catalogue=catalogue,
+        watcher=Watcher(redis),
+        bell=Bell(settings),
+        metrics=Metrics(jobs, catalogue),
+        log=request_log(),
+    )

@@ -1,0 +1,123 @@
+"""`baseline` -> what stands in for an absent feature, and its arrays, checked against the card."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from explainery.contract.errors import InvalidBaseline, InvalidInput
+from explainery.contract.job import Baseline
+from explainery.contract.model_card import FLOATS, InputSpec, ModelCard
+from explainery.contract.tensors import limits, tensor_from_nested
+from service.faults import fault
+from service.instances import plain, read_column, read_instances
+from service.rows import Rows, check_count, fits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Arrays = dict[str, NDArray[Any]]
+
+NAMED = ("zeros", "mean", "blur", "card")
+FORMS = '"zeros", "mean", "blur", "card", {"value": number}, {"tensor": ...} or {"background": [rows]}'
+
+
+def read_baseline(asked: Any, card: ModelCard, rows: Rows, max_rows: int) -> tuple[Baseline, Arrays]:
+    """The baseline and the arrays that travel with it, `baseline/<input>` or `background/<input>`.
+
+    Raises InvalidBaseline when it does not fit the model, InputNotFinite, PayloadTooLarge on too many background rows.
+    """
+    if isinstance(asked, str) and asked in NAMED:
+        _check_named(asked, card)
+        return Baseline.model_validate({"kind": asked}), {}
+    if not isinstance(asked, dict) or len(asked) != 1 or next(iter(asked)) not in ("value", "tensor", "background"):
+        raise fault(InvalidBaseline, "baseline", f"must be {FORMS}")
+    kind, body = next(iter(asked.items()))
+    if kind == "value":
+        return Baseline(kind="value", value=_value(body, card)), {}
+    try:
+        arrays = _tensors(body, card, rows) if kind == "tensor" else _background(body, card, rows, max_rows)
+    except InvalidInput as error:
+        raise InvalidBaseline(error.detail, error.errors) from None
+    return Baseline.model_validate({"kind": kind}), arrays
+
+
+def _check_named(name: str, card: ModelCard) -> None:
+    for spec in card.inputs:
+        if name == "blur" and spec.modality != "image":
+            raise fault(
+                InvalidBaseline, "baseline", f'"blur" is for images, and input {spec.name} is none; use another baseline'
+            )
+        if name == "mean" and spec.modality not in ("image", "series") and card.sample is None:
+            message = f'"mean" needs sample rows for input {spec.name}, and the card names none; use another baseline'
+            raise fault(InvalidBaseline, "baseline", message)
+
+
+def _value(value: Any, card: ModelCard) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise fault(InvalidBaseline, "baseline.value", "must be a finite number")
+    for spec in card.inputs:
+        low, high = limits(spec.datatype)
+        if not low <= value <= high or (spec.datatype not in FLOATS and value != int(value)):
+            raise fault(
+                InvalidBaseline, "baseline.value", f"must be a number that {spec.datatype} holds, for input {spec.name}"
+            )
+    return float(value)
+
+
+def _by_input(body: Any, card: ModelCard, loc: str) -> dict[str, Any] | None:
+    """The parts of an object by input name; None when `body` is not such an object."""
+    names = {spec.name for spec in card.inputs}
+    if isinstance(body, dict) and set(body) == names:
+        return body
+    if len(names) > 1:
+        raise fault(InvalidBaseline, loc, f"must be an object with exactly these inputs: {', '.join(sorted(names))}")
+    return None
+
+
+def _tensors(body: Any, card: ModelCard, rows: Rows) -> Arrays:
+    parts = _by_input(body, card, "baseline.tensor") or {card.inputs[0].name: body}
+    return {f"baseline/{spec.name}": _tensor(parts[spec.name], spec, rows) for spec in card.inputs}
+
+
+def _tensor(value: Any, spec: InputSpec, rows: Rows) -> NDArray[Any]:
+    """One input's baseline, [1 or rows, *row shape]."""
+    loc = "baseline.tensor"
+    array = tensor_from_nested(spec.datatype, plain(value, spec, loc), loc)
+    if array.ndim == len(spec.row_shape):
+        array = array[None]
+    shape = rows.shapes[spec.name]
+    if array.ndim != len(shape) + 1 or not fits(array.shape[1:], shape) or array.shape[0] not in (1, rows.count):
+        message = f"must be one row of input {spec.name}, of shape {list(shape)}, or one such row for each of the job's rows"
+        raise fault(InvalidBaseline, loc, message)
+    return array
+
+
+def _background(body: Any, card: ModelCard, rows: Rows, max_rows: int) -> Arrays:
+    loc = "baseline.background"
+    parts = None if isinstance(body, list) else _by_input(body, card, loc)
+    if parts is not None and all(isinstance(part, list) for part in parts.values()):
+        background = _columns(parts, card, max_rows, loc)
+    elif isinstance(body, list):
+        background = read_instances(body, card, max_rows, loc, "background")
+    else:
+        raise fault(InvalidBaseline, loc, "must be a list of rows, or an object with a list of rows for each input")
+    if background.encodings:
+        raise fault(InvalidBaseline, loc, "cannot hold image files yet; send tensors")
+    for name, shape in background.shapes.items():
+        if not fits(shape, rows.shapes[name]):
+            raise fault(
+                InvalidBaseline, loc, f"must hold rows shaped like the job's rows of input {name}, {list(rows.shapes[name])}"
+            )
+    return background.arrays
+
+
+def _columns(parts: dict[str, list[Any]], card: ModelCard, max_rows: int, loc: str) -> Rows:
+    """Background rows given input by input."""
+    counts = {len(part) for part in parts.values()}
+    if len(counts) > 1:
+        raise fault(InvalidBaseline, loc, "must have the same number of rows for each input")
+    check_count(min(counts), max_rows, loc)
+    arrays = {spec.name: read_column(spec, parts[spec.name], f"{loc}.{spec.name}") for spec in card.inputs}
+    named = {f"background/{name}": array for name, array in arrays.items()}
+    return Rows(min(counts), named, {name: array.shape[1:] for name, array in arrays.items()})

@@ -1,0 +1,45 @@
+"""A request's body: read once, at most as long as allowed, parsed fast."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from flask import Request
+from pydantic_core import from_json
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from explainery.contract.errors import MalformedBody, UnsupportedMediaType
+
+
+def read_json(request: Request) -> Any:
+    """The parsed body. Raises UnsupportedMediaType, MalformedBody; a body over the limit ends in 413.
+
+    NaN and Infinity are let through, although they are not JSON: what holds them says so by name.
+    """
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("Send JSON, with the header Content-Type: application/json.")
+    if request.mimetype_params.get("charset", "utf-8").lower().replace("-", "") != "utf8":
+        raise UnsupportedMediaType("Send JSON in UTF-8.")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
+    body = request.get_data(cache=False)
+    chunked = request.content_length is None and "wsgi.input_terminated" in request.environ
+    if chunked and request.environ["wsgi.input"].read(1):
+        raise RequestEntityTooLarge  # werkzeug cuts a chunked body off at the limit and says nothing
+    return _parsed(body)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _with_nan(body)
+
+
+def _with_nan(body: bytes) -> Any:
+    """The slow way, for bodies that orjson refuses: it lets NaN and Infinity through, and says where other bodies break."""
+    try:
+        return from_json(body, allow_inf_nan=True)
+    except ValueError as error:
+        raise MalformedBody(f"The body is not JSON: {error}.") from None

@@ -1,0 +1,34 @@
+"""How gunicorn runs the API; everything comes from the settings. Names are gunicorn's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gunicorn.http import wsgi  # type: ignore[import-untyped]  # gunicorn ships no types
+
+from explainery.settings import load
+from service.logs import logging_config
+
+_settings = load()
+
+bind = f"{_settings.host}:{_settings.port}"
+# A long poll holds a thread, and threads are cheap; one process keeps one watcher and one set of counters.
+workers = 1
+worker_class = "gthread"
+threads = _settings.api_threads
+# A client may hold an answer for max_wait_s; a stopping server gives it a few seconds, and it asks again.
+timeout = 30 + int(_settings.max_wait_s)
+graceful_timeout = 5
+keepalive = 15
+# The application logs each request itself, with ids and without values.
+accesslog = None
+logconfig_dict = logging_config(_settings)
+# Heartbeats on a disk can stall a process that is well.
+worker_tmp_dir = None
+# Nobody steers this process over a socket.
+control_socket_disable = True
+
+
+def on_starting(server: Any) -> None:
+    """Keep gunicorn's name out of every answer: it has no setting for its `Server` header."""
+    wsgi.SERVER = "explainery"

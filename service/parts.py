@@ -1,0 +1,43 @@
+"""What the routes work with, joined by `create_app`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from flask import current_app
+
+from explainery.settings import Settings
+from explainery.store.bell import Bell
+from explainery.store.catalogue import CatalogueStore
+from explainery.store.jobs import JobStore
+from explainery.store.watch import Watcher
+from service.metrics import Metrics
+from service.shelf import Shelf
+
+
+@dataclass
+class Parts:
+    """The parts of one API process. `log`: a structlog logger."""
+
+    settings: Settings
+    jobs: JobStore
+    catalogue: CatalogueStore
+    watcher: Watcher
+    bell: Bell
+    metrics: Metrics
+    log: Any
+    _shelf: Shelf | None = None
+
+    def shelf(self) -> Shelf:
+        """What the workers offer now; arranged anew only when it has changed. Raises CatalogueUnavailable."""
+        offer = self.catalogue.offer()
+        shelf = self._shelf
+        if shelf is None or shelf.offer is not offer:
+            shelf = self._shelf = Shelf(offer)
+        return shelf
+
+
+def parts() -> Parts:
+    """The parts of the app that answers the current request."""
+    return cast(Parts, current_app.extensions["explainery"])

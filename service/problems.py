@@ -1,0 +1,110 @@
+"""Error -> HTTP status, in the one JSON shape of every error body (RFC 9457). The only file that knows both."""
+
+from __future__ import annotations
+
+import traceback
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import HTTPException
+
+from explainery.contract import errors
+from explainery.contract.errors import ExplaineryError, JobNotFinished
+from explainery.contract.job import Job
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2
+"""When to come back after an error that passes by itself."""
+
+STATUSES: dict[type[ExplaineryError], int] = {
+    errors.MalformedBody: 400,
+    errors.JobNotFound: 404,
+    errors.NotAcceptable: 406,
+    errors.JobNotFinished: 409,
+    errors.JobEnded: 409,
+    errors.JobGone: 410,
+    errors.PayloadTooLarge: 413,
+    errors.UnsupportedMediaType: 415,
+    errors.RequestRefused: 422,
+    errors.QueueFull: 503,
+    errors.StoreUnavailable: 503,
+    errors.CatalogueUnavailable: 503,
+    errors.NoWorker: 503,
+    ExplaineryError: 500,
+}
+"""A class not listed has the status of its nearest base."""
+
+NAMED_IN_THE_PATH = (errors.UnknownModel, errors.UnknownModelVersion, errors.UnknownMethod)
+"""404 when the path names them (GET), 422 when a request's body does."""
+
+DETAILS = {
+    400: ("bad_request", "The request cannot be understood; check its headers and path."),
+    404: ("route_not_found", "There is nothing at this path; /openapi.json lists what there is."),
+    405: ("method_not_allowed", "This path does not answer that HTTP method; see the Allow header."),
+    413: ("payload_too_large", "The body is larger than {limit} bytes; send fewer rows per job."),
+}
+"""What the web framework itself refuses: code and detail by status."""
+
+
+def register_problems(app: Flask) -> None:
+    """Give every error on every route its problem body."""
+    app.register_error_handler(ExplaineryError, _explainery_problem)
+    app.register_error_handler(HTTPException, _framework_problem)
+    app.register_error_handler(Exception, _unexpected_problem)
+
+
+def status_of(error: ExplaineryError) -> int:
+    """The HTTP status of an error."""
+    if isinstance(error, NAMED_IN_THE_PATH) and request.method == "GET":
+        return 404
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+def result_missing(error: JobNotFinished, job: Job) -> Response:
+    """409 for a result that is not there: says the job's state and, when it failed, why."""
+    failure = job.error.model_dump() if job.error else None
+    return problem(409, error.code, error.detail, state=error.state, job_error=failure)
+
+
+def _explainery_problem(error: ExplaineryError) -> Response:
+    more = {name: getattr(error, name) for name in ("errors", "limit", "unit", "state") if getattr(error, name, None)}
+    return problem(status_of(error), error.code, error.detail, retryable=error.retryable, **more)
+
+
+def _framework_problem(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400:  # a redirect of the router
+        return Response(status=status, headers={"Location": getattr(error, "new_url", "/")})
+    limit = current_app.config["MAX_CONTENT_LENGTH"]
+    code, detail = DETAILS.get(status, (HTTPStatus(status).name.lower(), f"{HTTPStatus(status).phrase}."))
+    more = {"limit": limit, "unit": "bytes"} if status == 413 else {}
+    answer = problem(status, code, detail.format(limit=limit), **more)
+    if status == 405:
+        answer.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+    return answer
+
+
+def _unexpected_problem(error: Exception) -> Response:
+    """A fault of ours: its message may hold input values, so neither the body nor the log repeats it."""
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    current_app.extensions["explainery"].log.error("unexpected_error", kind=type(error).__name__, frames=frames[-12:])
+    return problem(500, "internal_error", "Something went wrong on our side; the log has more under this request's id.")
+
+
+def problem(status: int, code: str, detail: str, *, retryable: bool = False, **more: Any) -> Response:
+    """A response with the problem body; `more` is added to it."""
+    body = {
+        "type": f"urn:explainery:problem:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "instance": f"urn:explainery:request:{g.get('request_id', '')}",
+        "code": code,
+        "error": detail,
+        "retryable": retryable,
+        **more,
+    }
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if retryable else {}
+    return Response(orjson.dumps(body), status=status, headers=headers, content_type=MEDIA_TYPE)

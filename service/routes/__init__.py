@@ -1,0 +1,1 @@
+"""The routes: read the request, ask the parts, answer."""

@@ -1,0 +1,31 @@
+"""Models: their cards, versions, and which methods work on them."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+from flask import Response
+
+from service.answers import accepted, json_answer
+from service.documents import model_document
+from service.openapi import answers
+from service.parts import parts
+
+blueprint = APIBlueprint("models", __name__, url_prefix="/v1/models", tag="catalogue")
+
+
+@blueprint.get("")
+@blueprint.doc(operation_id="list_models", responses=answers("ModelList", {200: "Every model."}))
+def list_models() -> Response:
+    """List the models that workers offer."""
+    accepted("application/json")
+    models = parts().shelf().models
+    return json_answer({"models": [model_document(name, entries) for name, entries in models.items()]})
+
+
+@blueprint.get("/<name>")
+@blueprint.doc(operation_id="get_model", responses=answers("Model", {200: "The model."}))
+def get_model(name: str) -> Response:
+    """Get one model: all its versions, or one as `name@version`."""
+    accepted("application/json")
+    entries = parts().shelf().versions(name)
+    return json_answer(model_document(entries[0].name, entries))
