@@ -1,0 +1,102 @@
+"""`explainery explain`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from explainery.cli.printing import print_json
+from explainery.cli.progress import bar
+from explainery.cli.service_url import connect, json_option, url_option
+from explainery.cli.values import assignments, baseline, target
+from explainery.client import Client, JobFailed, ServiceError
+from explainery.contract.job import Job, JobState
+
+_MEDIA_TYPES = {".npz": "application/x-npz", ".json": "application/json", ".safetensors": "application/vnd.safetensors"}
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+def _output(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and path.suffix not in _MEDIA_TYPES:
+        raise click.BadParameter(f"must end in {', '.join(_MEDIA_TYPES)}")
+    return path
+
+
+@click.command()
+@click.option("--model", required=True, help="name or name@version; see `explainery models list`.")
+@click.option("--method", default="auto", show_default=True, help="See `explainery methods`.")
+@click.option("--input", "source", required=True, type=_FILE, help="Rows to explain: .json, .npz, .csv, .png or .jpg.")
+@click.option("--target", callback=target, help="predicted, an output index, a label, or null for a single output.")
+@click.option("--baseline", callback=baseline, help="zeros, mean, blur, card, a number, or a JSON object.")
+@click.option(
+    "--param", "params", callback=assignments, multiple=True, help="name=value, a parameter of the method; may be repeated."
+)
+@click.option("--seed", type=click.IntRange(0), help="Seed of the method's random draws.")
+@click.option("--decision-id", help="The decision this explains, in your own records.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the result, or print the job and leave.")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), help="Seconds to wait at most; exit code 5 after."
+)
+@click.option("--output", type=_FILE, callback=_output, help="Save the result: .npz, .json or .safetensors.")
+@json_option
+@url_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    url: str | None,
+    as_json: bool,
+    source: Path,
+    params: dict[str, Any],
+    wait: bool,
+    timeout_s: float | None,
+    output: Path | None,
+    **fields: Any,
+) -> None:
+    """Explain the rows of a file.
+
+    Exits 1 when the job fails, 3 when the service refuses it, 5 when it has not ended after --timeout.
+    """
+    from explainery.cli.input_file import read
+
+    given = {name: value for name, value in fields.items() if _is_given(ctx, name)}
+    with connect(url) as client:
+        job = client.submit(inputs=read(source), params=params, **given)
+        if wait:
+            _finish(client, job, timeout_s, output, as_json)
+        elif as_json:
+            print_json(job.model_dump(mode="json"))
+        else:
+            click.echo(job.id)
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    """Whether an option stands on the command line: `--target null` means null, no `--target` means the default."""
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def _finish(client: Client, job: Job, timeout_s: float | None, output: Path | None, as_json: bool) -> None:
+    with bar() as progress:
+        job = client.wait(job, timeout_s, progress)
+    if job.status is not JobState.SUCCEEDED:
+        raise JobFailed(job)
+    if output is not None:
+        output.write_bytes(client.result_bytes(job, _MEDIA_TYPES[output.suffix]))
+    if as_json:
+        print_json(json.loads(client.result_bytes(job, _MEDIA_TYPES[".json"])))
+    else:
+        from explainery.cli.report import print_result
+
+        print_result(client.result(job), _card(client, job))
+
+
+def _card(client: Client, job: Job) -> dict[str, Any]:
+    """The card of the version that answered, for names and units; empty when it is not offered any more."""
+    try:
+        versions = client.model(job.model.name)["versions"]
+    except ServiceError:
+        return {}
+    return next((entry["card"] for entry in versions if entry["version"] == job.model.version), {})

@@ -1,0 +1,74 @@
+"""`explainery jobs list|show|cancel`."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import click
+
+from explainery.cli.printing import plain, print_json, print_table
+from explainery.cli.service_url import connect, json_option, url_option
+from explainery.contract.job import Job, JobState
+
+
+@click.group()
+def command() -> None:
+    """List, show and cancel jobs."""
+
+
+@command.command("list")
+@click.option("--status", type=click.Choice([str(state) for state in JobState]), help="Only jobs in this state.")
+@click.option("--model", help="Only jobs on this model.")
+@click.option("--decision-id", help="Only jobs of this decision.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first.")
+@json_option
+@url_option
+def list_jobs(
+    url: str | None, as_json: bool, status: str | None, model: str | None, decision_id: str | None, limit: int
+) -> None:
+    """List jobs, newest first."""
+    with connect(url) as client:
+        found = list(islice(client.jobs(status=status, model=model, decision_id=decision_id), limit))
+    if as_json:
+        print_json([job.model_dump(mode="json") for job in found])
+        return
+    columns = ("id", "status", "model", "method", "rows", "created", "decision")
+    print_table(columns, map(_row, found))
+
+
+@command.command("show")
+@click.argument("job_id")
+@json_option
+@url_option
+def show_job(url: str | None, as_json: bool, job_id: str) -> None:
+    """Show one job."""
+    with connect(url) as client:
+        _print(client.job(job_id), as_json)
+
+
+@command.command("cancel")
+@click.argument("job_id")
+@json_option
+@url_option
+def cancel_job(url: str | None, as_json: bool, job_id: str) -> None:
+    """Cancel a job that has not ended."""
+    with connect(url) as client:
+        _print(client.cancel(job_id), as_json)
+
+
+def _row(job: Job) -> tuple[str, ...]:
+    model = f"{job.model.name}@{job.model.version}"
+    return job.id, job.status, model, job.method, str(job.rows), job.created_at, job.decision_id or ""
+
+
+def _print(job: Job, as_json: bool) -> None:
+    if as_json:
+        print_json(job.model_dump(mode="json"))
+        return
+    click.echo(f"{job.id}  {job.status}  {job.model.name}@{job.model.version}  {job.method}  {job.rows} rows")
+    for label, moment in (("created", job.created_at), ("started", job.started_at), ("finished", job.finished_at)):
+        click.echo(f"  {label:<9} {moment or '-'}")
+    if job.progress:
+        click.echo(f"  progress  {job.progress.done} of {job.progress.total} {job.progress.unit.replace('_', ' ')}")
+    if job.error:
+        click.echo(f"  error     {plain(job.error.detail)} ({job.error.code})")

@@ -1,0 +1,59 @@
+"""`explainery models list|check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from explainery.cli import exits
+from explainery.cli.printing import plain, print_json, print_table
+from explainery.cli.service_url import connect, json_option, url_option
+
+
+@click.group()
+def command() -> None:
+    """List the models of the service; check a model folder."""
+
+
+@command.command("list")
+@json_option
+@url_option
+def list_models(url: str | None, as_json: bool) -> None:
+    """List the models on offer and what can explain them."""
+    with connect(url) as client:
+        models = client.models()
+    if as_json:
+        print_json(models)
+        return
+    print_table(("model", "versions", "runtime", "title", "methods"), map(_row, models))
+
+
+@command.command("check")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@json_option
+def check_models(folder: Path, as_json: bool) -> None:
+    """Say what is wrong with the cards in a model repository, a model or a version folder, and where.
+
+    Checks cards and the files they name, without loading the model. Exits 1 when there is a fault.
+    """
+    from explainery.cli.card_check import check
+
+    report = check(folder)
+    if as_json:
+        print_json([{"card": str(path), "faults": [vars(fault) for fault in faults]} for path, faults in report.items()])
+    for path, faults in () if as_json else report.items():
+        click.echo(f"{path}: {'ok' if not faults else f'{len(faults)} faults' if len(faults) > 1 else '1 fault'}")
+        for fault in faults:
+            click.echo(f"  {fault.loc}: {plain(fault.msg)}")
+    if any(report.values()):
+        raise SystemExit(exits.FAILED)
+
+
+def _row(model: dict[str, Any]) -> tuple[str, ...]:
+    """A model by its newest version."""
+    newest = model["versions"][0]
+    versions = ", ".join(str(entry["version"]) for entry in model["versions"])
+    methods = ", ".join(name for name, told in newest["methods"].items() if told["available"])
+    return model["name"], versions, newest["runtime"], newest["card"]["title"], newest.get("fault") or methods

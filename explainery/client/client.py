@@ -1,0 +1,168 @@
+"""The client: submit, wait, result, and `explain` for all three."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from explainery.client.body import rows
+from explainery.client.outcome import ExplanationResult, read_job, read_result
+from explainery.client.problems import JobFailed, ServiceError, WaitTimedOut
+from explainery.client.transport import Transport
+from explainery.contract.job import Job
+
+if TYPE_CHECKING:
+    from explainery.client.body import Inputs
+
+_JOBS = "/v1/explanations"
+_POLL_S = 20.0
+"""How long one long poll asks the service to hold its answer."""
+_SAFETENSORS = "application/vnd.safetensors"
+
+
+class Client:
+    """A client of one service. Safe to share between threads; close it, or use it in a `with` block.
+
+    Every method raises ServiceError for a problem the service states and ServiceUnreachable when nobody answers.
+    """
+
+    def __init__(self, base_url: str = "http://127.0.0.1:8080", *, timeout_s: float = 30.0, retries: int = 4) -> None:
+        self._transport = Transport(base_url, timeout_s, retries)
+
+    def submit(self, model: str, inputs: Inputs, method: str = "auto", *, wait_s: float = 0.0, **options: Any) -> Job:
+        """Hand in a job; with `wait_s`, wait that long for its end.
+
+        `inputs`: one array [rows, ...], arrays by input name, a list of instances, or named tensors. `options`: the other
+        fields of the request (`params`, `target`, `baseline`, `seed`, `decision_id`, `deadline_s`, `priority`); left out, the
+        service's defaults apply. Not tried again by itself: whether a broken submit arrived cannot be known.
+        """
+        body = {"model": model, "method": method, **rows(inputs), **options}
+        prefer = f"wait={_whole_seconds(wait_s)}" if wait_s > 0 else "respond-async"
+        response = self._transport.send("POST", _JOBS, wait_s=wait_s, json=body, headers={"Prefer": prefer})
+        return read_job(response.json())
+
+    def wait(self, job: Job | str, timeout_s: float | None = None, progress: Callable[[Job], None] | None = None) -> Job:
+        """Wait until the job has ended, however it ends, and return it; `progress` is called with each change.
+
+        Raises WaitTimedOut after `timeout_s`; the job itself goes on.
+        """
+        end = float("inf") if timeout_s is None else time.monotonic() + timeout_s
+        response = self._transport.get(f"{_JOBS}/{_id(job)}")
+        while True:
+            known = read_job(response.json())
+            if progress is not None:
+                progress(known)
+            if known.status.ended:
+                return known
+            changed = self._next(response, known.id, end)
+            if changed is None:
+                raise WaitTimedOut(known, timeout_s or 0.0)
+            response = changed
+
+    def _next(self, response: httpx.Response, job_id: str, end: float) -> httpx.Response | None:
+        """The job's next state after `response`, by long polls; None when there is none before `end`."""
+        seen = {"If-None-Match": response.headers["ETag"]} if "ETag" in response.headers else {}
+        while (left_s := end - time.monotonic()) > 0:
+            wait_s = _whole_seconds(min(left_s, _POLL_S))
+            answer = self._transport.get(f"{_JOBS}/{job_id}", wait_s=wait_s, headers={"Prefer": f"wait={wait_s}", **seen})
+            if answer.status_code != httpx.codes.NOT_MODIFIED:
+                return answer
+        return None
+
+    def result(self, job: Job | str) -> ExplanationResult:
+        """The result of a job that succeeded.
+
+        Raises JobFailed when it ended otherwise, ServiceError (409) when it has not ended.
+        """
+        return read_result(self.result_bytes(job, _SAFETENSORS))
+
+    def result_bytes(self, job: Job | str, media_type: str) -> bytes:
+        """The result as a file: JSON, a NumPy archive or safetensors, by its media type."""
+        try:
+            return self._transport.get(f"{_JOBS}/{_id(job)}/result", headers={"Accept": media_type}).content
+        except ServiceError as error:
+            if error.status == httpx.codes.CONFLICT and (known := self.job(_id(job))).status.ended:
+                raise JobFailed(known) from None
+            raise
+
+    def explain(
+        self,
+        model: str,
+        inputs: Inputs,
+        method: str = "auto",
+        *,
+        timeout_s: float | None = None,
+        progress: Callable[[Job], None] | None = None,
+        **options: Any,
+    ) -> ExplanationResult:
+        """Submit, wait, result. Raises JobFailed when the job ends without one, WaitTimedOut after `timeout_s`."""
+        begun = time.monotonic()
+        first_s = 1.0 if progress else _POLL_S
+        job = self.submit(model, inputs, method, wait_s=min(first_s, timeout_s or first_s), **options)
+        if not job.status.ended:
+            left_s = None if timeout_s is None else timeout_s - (time.monotonic() - begun)
+            job = self.wait(job, left_s, progress)
+        return self.result(job)
+
+    def job(self, job_id: str) -> Job:
+        """The job as it is now."""
+        return read_job(self._transport.get(f"{_JOBS}/{job_id}").json())
+
+    def jobs(self, *, status: str | None = None, model: str | None = None, decision_id: str | None = None) -> Iterator[Job]:
+        """Every job that matches, newest first; pages are fetched as they are needed."""
+        wanted = {"status": status, "model": model, "decision_id": decision_id}
+        query = {name: value for name, value in wanted.items() if value is not None}
+        while True:
+            page = self._transport.get(_JOBS, params=query).json()
+            yield from map(read_job, page["jobs"])
+            if not page.get("cursor"):
+                return
+            query["cursor"] = page["cursor"]
+
+    def cancel(self, job: Job | str) -> Job:
+        """Cancel a job that has not ended. Raises ServiceError (409) when it had."""
+        return read_job(self._transport.send("POST", f"{_JOBS}/{_id(job)}/cancel").json())
+
+    def forget(self, job: Job | str) -> None:
+        """Delete job, inputs and result for good."""
+        self._transport.send("DELETE", f"{_JOBS}/{_id(job)}")
+
+    def models(self) -> list[dict[str, Any]]:
+        """The models on offer, each with its card, versions and which methods it can be explained by."""
+        return list(self._transport.get("/v1/models").json()["models"])
+
+    def model(self, name: str) -> dict[str, Any]:
+        """One model."""
+        return dict(self._transport.get(f"/v1/models/{name}").json())
+
+    def methods(self) -> list[dict[str, Any]]:
+        """The methods on offer, each with its parameters."""
+        return list(self._transport.get("/v1/methods").json()["methods"])
+
+    def ready(self) -> bool:
+        """Whether the service can take jobs: Redis answers and a worker is alive."""
+        return self._transport.peek("/readyz").is_success
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _id(job: Job | str) -> str:
+    return job if isinstance(job, str) else job.id
+
+
+def _whole_seconds(seconds: float) -> int:
+    """What `Prefer: wait` takes."""
+    return max(1, math.ceil(seconds))

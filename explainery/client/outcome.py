@@ -1,0 +1,59 @@
+"""What comes back: a job, and an explanation with NumPy arrays."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from explainery.contract.job import Job
+from explainery.contract.result import Explanation, Result
+from explainery.contract.tensors import header, unpack
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Arrays = dict[str, NDArray[Any]]
+
+
+def read_job(document: dict[str, Any]) -> Job:
+    """A job of the wire. Fields of a newer service are left out; those an older one does not send are None."""
+    unknown = dict.fromkeys(Job.model_fields, None) | {"method_requested": document.get("method"), "revision": 0}
+    return Job.model_validate({**unknown, "priority": "interactive", **document}, extra="ignore")
+
+
+@dataclass(frozen=True, eq=False)
+class ExplanationResult:
+    """The explanations of a job's rows.
+
+    `attributions`: input name -> array [rows, ...], shaped like a row of the input, or [rows, groups]. `standard_errors`: the
+    same for sampling methods, else empty. `instance_output`, `baseline_output`: float64 [rows].
+    """
+
+    result: Result
+    attributions: Arrays
+    standard_errors: Arrays
+    instance_output: NDArray[Any]
+    baseline_output: NDArray[Any]
+
+    @property
+    def explanations(self) -> tuple[Explanation, ...]:
+        """Per row: what was explained, the outputs and the quality figures."""
+        return self.result.explanations
+
+
+def read_result(blob: bytes) -> ExplanationResult:
+    """A result from its safetensors form."""
+    arrays = unpack(blob)
+    result = Result.model_validate(json.loads(header(blob)["result"]), extra="ignore", strict=False)
+    return ExplanationResult(
+        result,
+        _part(arrays, "attributions."),
+        _part(arrays, "standard_error."),
+        arrays["instance_output"],
+        arrays["baseline_output"],
+    )
+
+
+def _part(arrays: Arrays, prefix: str) -> Arrays:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
