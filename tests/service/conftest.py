@@ -1,0 +1,89 @@
+"""The API on a real Redis, and a worker moved by hand."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from explainery.settings import Settings
+from service.app import create_app
+
+
+def _beside(name: str) -> ModuleType:
+    """A module of this folder: importlib mode puts no test folder on the path."""
+    known = f"tests_service_{name}"
+    if known not in sys.modules:
+        spec = importlib.util.spec_from_file_location(known, Path(__file__).with_name(f"{name}.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        module = sys.modules[known] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules[known]
+
+
+offers = _beside("offers")
+HandWorker = _beside("hand_worker").HandWorker
+
+
+@pytest.fixture
+def offer() -> Any:
+    return offers.OFFER
+
+
+@pytest.fixture
+def worker(settings: Settings, offer: Any) -> Iterator[Any]:
+    """A worker that has said what it offers, and does nothing by itself."""
+    hand = HandWorker(settings, offer)
+    hand.announce()
+    yield hand
+    hand.close()
+
+
+@pytest.fixture
+def serving(worker: Any) -> Iterator[Any]:
+    """The worker answers every job."""
+    thread = threading.Thread(target=worker.serve)
+    thread.start()
+    yield worker
+    worker.stop.set()
+    thread.join()
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    made = create_app(settings)
+    yield made
+    parts = made.extensions["explainery"]
+    parts.watcher.close()
+
+
+@pytest.fixture
+def client(app: Flask, worker: Any) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def job_keys(worker: Any) -> Any:
+    """Every key a job leaves in Redis."""
+
+    def keys() -> list[bytes]:
+        about_jobs = ("job:", "inputs:", "result:", "waiting:", "state:", "model:", "decision:", "gone:")
+        return [key for key in worker.redis.scan_iter() if any(f"{{explainery}}:{kind}".encode() in key for kind in about_jobs)]
+
+    return keys
+
+
+@pytest.fixture
+def loan() -> dict[str, Any]:
+    """A good request."""
+    tensor = {"name": "row", "datatype": "FP32", "shape": [2, 4], "data": [1.0, 2.0, 0, 3.0, 4.0, 5.0, 1, 6.0]}
+    return {"model": "loan", "method": "kernel_shap", "inputs": [tensor], "seed": 7, "decision_id": "loan-1"}

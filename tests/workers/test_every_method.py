@@ -1,0 +1,195 @@
+"""One suite over every method there is, through the real engine."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from explainery.contract.catalogue import MethodSpec
+from explainery.contract.job import Baseline
+from explainery.contract.result import Result
+from workers.game import Explaining
+from workers.local import Local, Order
+from workers.offering import offer_of
+from workers.questions import Gradients, Solution, Values
+from workers.registry import discover
+
+METHODS = sorted(discover().methods)
+MODELS = ("linear", "product", "max", "mlp", "smooth", "cnn", "table", "both", "onnx", "onnx-fixed", "series")
+WEIGHTS = np.array([2.0, -1.0, 0.5, 3.0])
+
+pytestmark = pytest.mark.parametrize("method", METHODS)
+
+
+def rows_for(lab: Local, model: str, count: int = 3) -> dict[str, NDArray[Any]]:
+    """Fixed rows of a model's own shapes."""
+    rng = np.random.Generator(np.random.Philox(key=[1, len(model)]))
+    card = lab.load(model).card
+    return {
+        spec.name: rng.normal(size=(count, *spec.row_shape)).astype(spec.datatype.replace("FP", "float"))
+        for spec in card.inputs
+    }
+
+
+def works_on(lab: Local, method: str, model: str) -> bool:
+    entries = {entry.name: entry for entry in offer_of(lab.registry, lab.repository.scan(), lab.settings).models}
+    entry, spec = entries[model], lab.registry.methods[method].SPEC
+    fits = spec.max_players is None or (entry.players or 0) <= spec.max_players
+    return entry.methods[method].available and fits
+
+
+def explain(
+    lab: Local, method: str, model: str, inputs: dict[str, NDArray[Any]], **more: Any
+) -> tuple[Result, dict[str, NDArray[Any]]]:
+    return lab.explain(model, Order(method, inputs, more.pop("params", {}), **more))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_shapes_and_finiteness(lab: Local, method: str, model: str) -> None:
+    if not works_on(lab, method, model):
+        pytest.skip("the catalogue refuses it")
+    result, arrays = explain(lab, method, model, rows_for(lab, model))
+    assert len(result.explanations) == 3
+    for explanation in result.explanations:
+        for described in explanation.attributions:
+            array = arrays[f"attributions.{described.input}"]
+            assert array.shape == (3, *described.shape)
+            assert np.isfinite(array).all()
+            row_shape = lab.load(model).card.input(described.input).row_shape
+            assert described.shape == row_shape or described.features is not None
+
+
+def test_exact_on_a_linear_model(lab: Local, method: str) -> None:
+    """f = w.x + 1 with baseline b: gradients are w, everything else is w * (x - b)."""
+    x, b = np.array([[1.0, 2.0, -3.0, 0.5]]), np.array([0.5, 0.0, 1.0, -1.0])
+    baseline = Baseline(kind="tensor")
+    params = {"noise": 0.3} if method == "smoothgrad" else {}
+    if method == "occlusion":
+        params = {"window": 1, "stride": 1}
+    _, arrays = explain(
+        lab, method, "linear", {"input": x}, baseline=baseline, arrays={"baseline/input": b[None]}, params=params
+    )
+    expected = {"saliency": WEIGHTS, "smoothgrad": WEIGHTS, "input_x_gradient": WEIGHTS * x[0]}.get(
+        method, WEIGHTS * (x[0] - b)
+    )
+    np.testing.assert_allclose(arrays["attributions.input"][0], expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("model", ["smooth", "mlp", "cnn", "both", "series"])
+def test_completeness_where_promised(lab: Local, method: str, model: str) -> None:
+    if not lab.registry.methods[method].SPEC.completeness:
+        pytest.skip("promises none")
+    if not works_on(lab, method, model):
+        pytest.skip("the catalogue refuses it")
+    result, arrays = explain(lab, method, model, rows_for(lab, model))
+    for row, explanation in enumerate(result.explanations):
+        total = sum(float(arrays[f"attributions.{a.input}"][row].astype(float).sum()) for a in explanation.attributions)
+        difference = explanation.instance_output - explanation.baseline_output
+        gap = abs(total - difference) / max(abs(difference), 1e-12)
+        assert explanation.quality.completeness_gap is not None
+        assert gap == pytest.approx(explanation.quality.completeness_gap, abs=1e-4)
+        assert gap <= 0.01 or explanation.quality.converged is False
+
+
+@pytest.mark.parametrize("model", ["product", "mlp", "cnn", "both"])
+def test_a_row_does_not_depend_on_its_company(lab: Local, method: str, model: str) -> None:
+    """The same alone, among other rows and other jobs, in another order, and when done again elsewhere."""
+    if not works_on(lab, method, model):
+        pytest.skip("the catalogue refuses it")
+    inputs = rows_for(lab, model, 5)
+    alone = [explain(lab, method, model, {name: rows[n : n + 1] for name, rows in inputs.items()}, seed=7)[1] for n in range(5)]
+    _, together = explain(lab, method, model, inputs, seed=7)
+    backwards = {name: rows[::-1] for name, rows in inputs.items()}
+    among = lab.explain_all(
+        model,
+        [Order(method, rows_for(lab, model, 2), {}, seed=3), Order(method, backwards, {}, seed=7), Order(method, inputs, {})],
+    )
+    _, again = explain(Local(lab.settings), method, model, inputs, seed=7)
+    for name in inputs:
+        key = f"attributions.{name}"
+        expected = together[key]
+        scale = max(float(np.abs(expected).max()), 1.0)
+        for row in range(5):
+            np.testing.assert_allclose(alone[row][key][0], expected[row], atol=1e-6 * scale)
+        np.testing.assert_allclose(among[1][1][key][::-1], expected, atol=1e-6 * scale)
+        np.testing.assert_allclose(again[key], expected, atol=1e-6 * scale)
+
+
+def test_process_wide_random_state_is_untouched(lab: Local, method: str) -> None:
+    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+    explain(lab, method, "linear", {"input": np.ones((2, 4))})
+    assert (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()) == before
+
+
+def test_asks_only_what_its_spec_says(lab: Local, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The questions are of the kinds it declares, and cost no more than it says."""
+    plugin = lab.registry.methods[method]
+    spec: MethodSpec = plugin.SPEC
+    original, asked = plugin.explain, []
+
+    def recording(game: Any, params: Any) -> Explaining:
+        steps: Iterator[Any] = original(game, params)
+        answer: Any = None
+        while True:
+            try:
+                question = steps.send(answer)  # type: ignore[attr-defined]
+            except StopIteration as done:
+                solution: Solution = done.value
+                return solution
+            asked.append(question)
+            answer = yield question
+
+    monkeypatch.setattr(plugin, "explain", recording)
+    result, _ = explain(lab, method, "linear", {"input": np.ones((1, 4))}, params={})
+    kinds = {"values" if isinstance(question, Values) else "gradients" for question in asked}
+    assert kinds <= set(spec.asks)
+    assert all(isinstance(question, (Values, Gradients)) for question in asked)
+    players = 4
+    assert sum(question.evaluations for question in asked) <= plugin.cost(players, result.params)
+    assert result.cost.gradient_evaluations == sum(q.evaluations for q in asked if isinstance(q, Gradients))
+    assert result.cost.model_evaluations == 2 + sum(q.evaluations for q in asked if isinstance(q, Values))
+
+
+def test_seed(lab: Local, method: str) -> None:
+    """A random method gives another answer under another seed, any method the same under the same."""
+    spec = lab.registry.methods[method].SPEC
+    small = {"samples": 40, "tolerance": 0.0} if method == "kernel_shap" else {"samples": 8} if spec.random else {}
+    inputs = rows_for(lab, "smooth", 1)
+    params = {"features": "elements", **small} if method == "kernel_shap" else small
+    first = explain(lab, method, "smooth", inputs, seed=1, params=params)[1]["attributions.input"]
+    second = explain(lab, method, "smooth", inputs, seed=2, params=params)[1]["attributions.input"]
+    assert np.array_equal(first, explain(lab, method, "smooth", inputs, seed=1, params=params)[1]["attributions.input"])
+    assert np.array_equal(first, second) is not spec.random
+
+
+def test_a_background_is_averaged_over(lab: Local, method: str) -> None:
+    """Under the marginal value function a linear model's attribution is w * (x - mean of the background)."""
+    if lab.registry.methods[method].SPEC.completeness is False:
+        pytest.skip("promises no completeness")
+    x, background = (
+        np.array([[1.0, 2.0, -3.0, 0.5]]),
+        np.array([[0.0, 1.0, 1.0, 1.0], [2.0, 0.0, -1.0, 3.0], [0.5, 0.5, 0.5, 0.5]]),
+    )
+    result, arrays = explain(
+        lab, method, "linear", {"input": x}, baseline=Baseline(kind="background"), arrays={"background/input": background}
+    )
+    assert result.value_function == "marginal"
+    np.testing.assert_allclose(arrays["attributions.input"][0], WEIGHTS * (x[0] - background.mean(axis=0)), atol=1e-9)
+
+
+def test_spec_is_complete(lab: Local, method: str) -> None:
+    spec = lab.registry.methods[method].SPEC
+    assert spec.name == method
+    assert spec.title
+    assert spec.summary.endswith(".")
+    assert spec.reference
+    assert spec.asks
+    for param in spec.params:
+        assert param.help
+        assert param.fault(param.default) is None

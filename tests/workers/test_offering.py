@@ -1,0 +1,117 @@
+"""What a worker offers: every method on every model, or the reason why not."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import repos
+
+from explainery.contract.catalogue import ModelEntry, Offer
+from explainery.settings import Settings
+from workers.local import Local
+from workers.offering import offer_of
+from workers.registry import discover
+from workers.repository import Repository
+
+REGISTRY = discover()
+GRADIENTS = sorted(name for name, method in REGISTRY.methods.items() if "gradients" in method.SPEC.asks)
+OTHERS = sorted(set(REGISTRY.methods) - set(GRADIENTS))
+
+
+def offer(folder: Path, **settings: Any) -> Offer:
+    return offer_of(REGISTRY, Repository(str(folder)).scan(), dataclasses.replace(Settings(), models=str(folder), **settings))
+
+
+def entry(folder: Path, **settings: Any) -> ModelEntry:
+    (found,) = offer(folder, **settings).models
+    return found
+
+
+def test_methods_and_runtimes_are_all_offered(tmp_path: Path) -> None:
+    found = offer(tmp_path)
+    assert [method.name for method in found.methods] == sorted(REGISTRY.methods)
+    assert [runtime.name for runtime in found.runtimes] == sorted(REGISTRY.runtimes)
+    assert found.models == ()
+
+
+def test_every_method_works_on_a_differentiable_model(tmp_path: Path) -> None:
+    repos.add_stub(tmp_path, "m", 4, version=3)
+    found = entry(tmp_path)
+    assert all(availability.available and availability.reason is None for availability in found.methods.values())
+    assert (found.name, found.version, found.runtime, found.players, found.fault) == ("m", 3, "stub", 4, None)
+
+
+def test_gradient_methods_are_refused_on_onnx_by_name(tmp_path: Path) -> None:
+    repos.add_onnx_linear(tmp_path, "m", np.ones((4, 1)))
+    found = entry(tmp_path)
+    for name in GRADIENTS:
+        assert not found.methods[name].available
+        assert found.methods[name].reason == f"{name} asks for gradients: ONNX Runtime computes no gradients."
+    assert all(found.methods[name].available for name in OTHERS)
+
+
+def test_gradient_methods_are_refused_on_whole_numbers(tmp_path: Path) -> None:
+    both = repos.tensor_input("numbers", [2]) + repos.tensor_input("tokens", [2], "INT64")
+    repos.add_stub(tmp_path, "m", 0, inputs=both)
+    found = entry(tmp_path)
+    for name in GRADIENTS:
+        assert found.methods[name].reason == f"{name} asks for gradients: input tokens holds whole numbers, which have none."
+    assert all(found.methods[name].available for name in OTHERS)
+
+
+def test_a_model_that_settings_forbid_is_listed_with_the_reason(tmp_path: Path) -> None:
+    repos.add_torch(tmp_path, "m", "nets:linear", {"features": 4}, repos.tensor_input("input", [4]), repos.output(1))
+    found = entry(tmp_path)
+    assert found.fault == "The factory's module nets is not allowed; add it to EXPLAINERY_FACTORIES."
+    assert {availability.reason for availability in found.methods.values()} == {found.fault}
+    assert not any(availability.available for availability in found.methods.values())
+    assert entry(tmp_path, factories=("nets",)).fault is None
+
+
+def test_code_formats_need_leave(tmp_path: Path) -> None:
+    card = f'title = "m"\nformat = "pt2"\nfile = "m.pt2"\n{repos.tensor_input("input", [4])}{repos.output(1)}'
+    repos.write(tmp_path, "m", card, {"m.pt2": b"anything"})
+    assert "EXPLAINERY_ALLOW_CODE_FORMATS=1" in str(entry(tmp_path).fault)
+    assert entry(tmp_path, allow_code_formats=True).fault is None
+
+
+def test_a_format_or_modality_that_nothing_serves(tmp_path: Path) -> None:
+    repos.write(tmp_path, "far", f'title = "m"\nformat = "remote"\n{repos.tensor_input("input", [4])}{repos.output(1)}')
+    repos.add_stub(tmp_path, "words", 0, inputs=repos.tensor_input("input", [-1], modality="text"))
+    far, words = offer(tmp_path).models
+    assert far.fault == "No runtime here loads format 'remote'."
+    assert words.fault == "Inputs of modality text are not served here."
+    assert far.players is words.players is None
+
+
+def test_broken_cards_are_not_offered(tmp_path: Path) -> None:
+    repos.add_stub(tmp_path, "good", 4)
+    repos.write(tmp_path, "bad", "title = ")
+    assert [found.name for found in offer(tmp_path).models] == ["good"]
+
+
+PLAYERS = {
+    "tensor": (repos.tensor_input("input", [2, 3]), 6),
+    "open": (repos.tensor_input("input", [-1, 3]), None),
+    "image": (repos.tensor_input("input", [3, 32, 32], modality="image", layout="NCHW"), 64),
+    "series": (repos.tensor_input("input", [100], modality="series"), 15),
+    "two": (repos.tensor_input("a", [3]) + repos.tensor_input("b", [4]), 7),
+}
+
+
+@pytest.mark.parametrize("name", PLAYERS)
+def test_players_of_the_default_groups(tmp_path: Path, name: str) -> None:
+    inputs, players = PLAYERS[name]
+    repos.add_stub(tmp_path, "m", 0, inputs=inputs)
+    assert entry(tmp_path).players == players
+
+
+def test_the_offer_is_data_that_travels(lab: Local) -> None:
+    """It goes through Redis as JSON and comes back equal, and is the same when made again."""
+    found = offer_of(lab.registry, lab.repository.scan(), lab.settings)
+    assert Offer.model_validate_json(found.model_dump_json()) == found
+    assert offer_of(lab.registry, Repository(lab.settings.models_url).scan(), lab.settings) == found

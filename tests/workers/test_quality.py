@@ -1,0 +1,66 @@
+"""Figures and verdicts: each warns or fails with a reason."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from explainery.contract.result import Quality
+from workers.game import Game, Partition
+from workers.quality import quality_of
+from workers.questions import Solution
+
+
+def quality(values: list[float], fx: float = 3.0, fb: float = 1.0, *, complete: bool = True, **more: object) -> Quality:
+    game = Game(Partition({"input": np.arange(len(values))}), fx, fb, seed=0)
+    return quality_of(game, Solution(per_player=np.array(values), **more), complete=complete)  # type: ignore[arg-type]
+
+
+def test_a_complete_answer_passes() -> None:
+    found = quality([1.5, 0.5])
+    assert (found.verdict, found.completeness_gap, found.notes) == ("pass", 0.0, ())
+
+
+@pytest.mark.parametrize(
+    ("total", "verdict"), [(2.019, "pass"), (2.021, "warn"), (2.19, "warn"), (2.21, "fail"), (0.0, "fail")]
+)
+def test_the_gap_decides(total: float, verdict: str) -> None:
+    found = quality([total])
+    assert found.verdict == verdict
+    assert found.completeness_gap == pytest.approx(abs(total - 2) / 2)
+    assert bool(found.notes) is (verdict != "pass")
+
+
+def test_per_element_answers_are_summed_over_all_inputs() -> None:
+    game = Game(Partition({"a": np.arange(2), "b": np.arange(2, 6).reshape(2, 2)}), 3.0, 1.0, seed=0)
+    solution = Solution(per_element={"a": np.array([0.5, 0.5]), "b": np.full((2, 2), 0.25)})
+    assert quality_of(game, solution, complete=True).completeness_gap == 0.0
+
+
+def test_a_method_that_promises_no_completeness_has_no_gap() -> None:
+    found = quality([100.0], complete=False)
+    assert (found.verdict, found.completeness_gap) == ("pass", None)
+
+
+@pytest.mark.parametrize(("fx", "fb"), [(1.0, 1.0), (0.0, 0.0), (1e6, 1e6 + 0.5)])
+def test_equal_outputs_leave_nothing_to_attribute(fx: float, fb: float) -> None:
+    found = quality([0.3, -0.3], fx, fb)
+    assert found.verdict == "warn"
+    assert "Try another baseline" in found.notes[0]
+
+
+def test_not_converged_warns_and_says_what_to_do() -> None:
+    assert quality([2.0], converged=True).verdict == "pass"
+    assert quality([2.0], converged=None).verdict == "pass"
+    found = quality([2.0], converged=False)
+    assert found.verdict == "warn"
+    assert "raise samples or max_steps" in found.notes[0]
+    assert quality([2.0], converged=False, notes=("its own words.",)).notes == ("its own words.",)
+    assert quality([9.0], converged=False).verdict == "fail"
+
+
+def test_figures_are_carried() -> None:
+    found = quality([1.0, 1.0], standard_error=np.array([0.1, 0.3]), error=0.2)
+    assert (found.standard_error, found.approximation_error) == (pytest.approx(0.3), 0.2)
+    assert quality([2.0]).standard_error is None
+    assert quality([2.0], standard_error=np.array([])).standard_error == 0.0
