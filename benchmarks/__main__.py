@@ -1,0 +1,27 @@
+"""`python -m benchmarks [shapley_error engine_speed service_speed memory]`: all of them when none is named."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+from explainery.supervisor.commands import tuning
+
+ALL = ("shapley_error", "engine_speed", "service_speed", "memory")
+
+
+def main(names: list[str]) -> None:
+    """Run the named benchmarks, each printing its tables."""
+    unknown = sorted(set(names) - set(ALL))
+    if unknown:
+        sys.exit(f"there is no benchmark {', '.join(unknown)}; there are: {', '.join(ALL)}")
+    wanted = tuning()  # as the supervisor starts workers; the peers run in the same process, under the same settings
+    if any(os.environ.get(key) != value for key, value in wanted.items()):
+        os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *names], {**os.environ, **wanted})  # noqa: S606
+    for name in names or ALL:
+        importlib.import_module(f"benchmarks.{name}").main()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
