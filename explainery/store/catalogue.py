@@ -101,11 +101,11 @@ class CatalogueStore:
         return tuple(digest.decode() for digest in newest)
 
     def _live(self) -> list[tuple[WorkerInfo, str]]:
-        """Live workers with the digest of their offer, the newest first."""
+        """Live workers with the digest of their offer, the newest first (by id, of those that started in one millisecond)."""
         ids: Any = self._redis.zrange(key("workers"), 0, -1)
         texts: Any = self._redis.mget([key("worker", worker.decode()) for worker in ids]) if ids else []
         live = [_read(text) for text in texts if text is not None]
-        return sorted(live, key=lambda entry: entry[0].started_at, reverse=True)
+        return sorted(live, key=lambda entry: (entry[0].started_at, entry[0].id), reverse=True)
 
 
 def _read(text: bytes) -> tuple[WorkerInfo, str]:

@@ -25,7 +25,7 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | worker:<worker> | string, JSON: what a worker is, and the digest of its offer | its lease | announce, withdraw |
 | workers | sorted set, worker by last heartbeat (ms) | when empty | announce, withdraw, reap |
 | offer:<digest> | string, JSON: a catalogue | a day after its last heartbeat | announce |
-| offers | sorted set, offer digest by last heartbeat (ms) | never | announce |
+| offers | sorted set, offer digest by last heartbeat (microseconds: their order decides) | never | announce |
 | changes | pub/sub channel: the id of a job that changed, and its state (none: forgotten) | - | every step |
 
 Indexes are ordered by admission, not by time: the order is unique, so a page never repeats or skips a job.

@@ -9,6 +9,8 @@ redis.call('SET', key('worker', ARGV[1]), ARGV[2], 'PX', LEASE)
 redis.call('ZADD', key('workers'), now, ARGV[1])
 if ARGV[4] ~= '' then redis.call('SET', offer, ARGV[4]) end
 if redis.call('PEXPIRE', offer, OFFER_TTL) == 0 then return 0 end
-redis.call('ZADD', key('offers'), now, ARGV[3])
-redis.call('ZREMRANGEBYSCORE', key('offers'), '-inf', now - OFFER_TTL)
+-- In microseconds: of two offers that were said in one millisecond, the later one is still the last. Exact in a double.
+local now_us = clock[1] * 1e6 + clock[2]
+redis.call('ZADD', key('offers'), now_us, ARGV[3])
+redis.call('ZREMRANGEBYSCORE', key('offers'), '-inf', now_us - OFFER_TTL * 1000)
 return 1

@@ -85,6 +85,16 @@ def test_an_offer_outlives_its_worker(publisher, reader):
     assert reader.offer() == offer("occlusion")
 
 
+def test_of_offers_said_in_one_millisecond_the_later_is_the_last(publisher, reader):
+    for turn in range(50):
+        names = ("saliency", "occlusion")[:: 1 if turn % 2 else -1]
+        for name in names:
+            publisher.publish(worker(name), offer(name))
+        for name in names:
+            publisher.withdraw(name)
+        assert reader.offer() == offer(names[-1])
+
+
 def test_offers_of_live_workers_are_merged_the_newest_workers_first(publisher, reader):
     publisher.publish(worker("old"), offer("saliency"))
     publisher.publish(worker("new", "2026-02-01T00:00:00Z"), offer("occlusion"))
