@@ -49,6 +49,8 @@ SPEC = MethodSpec(
 )
 
 FIRST_STEPS = 16
+PANEL = 512
+"""Most nodes of one rule."""
 _ADVICE = "The completeness gap is above the tolerance; raise max_steps, or choose a baseline nearer to the instance."
 
 
@@ -86,9 +88,18 @@ def stages(max_steps: int, tolerance: float) -> Iterator[int]:
 
 @lru_cache(maxsize=64)
 def gauss_legendre(steps: int) -> tuple[Floats, Floats]:
-    """Nodes and weights of the Gauss-Legendre rule on (0, 1), each [steps]; cached and read-only."""
-    nodes, weights = np.polynomial.legendre.leggauss(steps)
-    return frozen((nodes + 1) / 2), frozen(weights / 2)
+    """Nodes and weights of a Gauss-Legendre rule on (0, 1), each [steps]; cached and read-only.
+
+    More than `PANEL` nodes are spread over panels of nearly equal size: one rule of n nodes takes n^2 memory to find.
+    """
+    panels = math.ceil(steps / PANEL)
+    sizes = [steps // panels + (panel < steps % panels) for panel in range(panels)]
+    edges = np.cumsum([0, *sizes]) / steps
+    rules = [np.polynomial.legendre.leggauss(size) for size in sizes]
+    widths = np.diff(edges)
+    nodes = [edge + width * (node + 1) / 2 for edge, width, (node, _) in zip(edges, widths, rules, strict=False)]
+    weights = [width * weight / 2 for width, (_, weight) in zip(widths, rules, strict=True)]
+    return frozen(np.concatenate(nodes)), frozen(np.concatenate(weights))
 
 
 def completeness_gap(attribution: Mapping[str, Floats], difference: float) -> float:

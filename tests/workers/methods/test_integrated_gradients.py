@@ -104,3 +104,12 @@ def test_equal_outputs_are_no_division_by_zero() -> None:
     solved = solve(integrated_gradients, lambda p: np.zeros(len(p)), [1.0, 2.0], gradient=np.zeros_like)
     assert solved.solution.error == 0
     assert solved.solution.converged
+
+
+@pytest.mark.parametrize("steps", [1, 7, 512, 513, 1300, 16384])
+def test_the_rule_is_exact_on_polynomials_however_many_nodes(steps):
+    alphas, weights = integrated_gradients.gauss_legendre(steps)
+    assert alphas.shape == weights.shape == (steps,)
+    assert np.all((alphas > 0) & (alphas < 1) & (weights > 0))
+    for power in range(2 * min(steps, 8)):
+        assert np.isclose((weights * alphas**power).sum(), 1 / (power + 1), rtol=1e-12)
