@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from explainery.contract.errors import SettingsInvalid
+from explainery.contract.job import is_tenant
 
 PREFIX = "EXPLAINERY_"
 
@@ -48,7 +49,25 @@ class Settings:
     max_wait_s: float = _setting(60.0, "Longest `Prefer: wait` that is honoured.", "seconds", 0)
     api_threads: int = _setting(32, "Threads of the API; each long poll holds one.", "threads", 1)
     lease_s: float = _setting(10.0, "How long a claimed job is its worker's without a heartbeat.", "seconds", 0.5)
-    max_attempts: int = _setting(5, "Workers a job may lose before it fails with worker_lost.", "attempts", 1)
+    max_attempts: int = _setting(5, "Workers a job may lose before it is quarantined with worker_lost.", "attempts", 1)
+    max_retries: int = _setting(3, "Tries after the first of a job whose failure may pass by itself.", "tries", 0)
+    model_deaths: int = _setting(
+        12, "Workers a model may take with it, with no success between, before it is quarantined.", "workers", 1
+    )
+    job_limit_s: float = _setting(3600.0, "Longest one attempt of a job may run.", "seconds", 0.1)
+    tenant_weights: tuple[str, ...] = _setting(
+        (), "Shares of tenants, as name=weight; 1 for all others.", "comma-separated pairs"
+    )
+    tenant_running: int = _setting(0, "Most jobs of one tenant that may run at once; 0: no limit.", "jobs", 0)
+    batch_age_s: float = _setting(60.0, "How long a batch job waits before it goes with the interactive ones.", "seconds", 0)
+    affinity_s: float = _setting(
+        2.0, "How far another model's line may fall behind before a worker loads that model.", "compute seconds", 0
+    )
+    dedupe: str = _setting("tenant", "Whose earlier answers are given again: tenant, all or off.")
+    max_waiting_bytes: int = _setting(2**30, "Most bytes of inputs that may wait; past it, 503.", "bytes", 1)
+    max_age_s: float = _setting(6 * 3600.0, "Age of the oldest waiting job past which new ones get 503.", "seconds", 1)
+    inline_bytes: int = _setting(2**20, "Inputs and results larger than this go to the payload store.", "bytes", 0)
+    payloads: str = _setting("", "Payload store: a folder or an fsspec URL. Default: <home>/payloads.", "folder or URL")
     batch_jobs: int = _setting(64, "Most jobs a worker works on at once.", "jobs", 1)
     batch_rows: int = _setting(256, "Most rows a worker works on at once.", "rows", 1)
     grace_s: float = _setting(20.0, "How long a worker that is asked to stop goes on with the jobs it holds.", "seconds", 0)
@@ -60,6 +79,16 @@ class Settings:
     def models_url(self) -> str:
         """The model repository, the default applied."""
         return self.models or str(self.home / "models")
+
+    @property
+    def payloads_url(self) -> str:
+        """The payload store, the default applied."""
+        return self.payloads or str(self.home / "payloads")
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight by tenant, for those that have one of their own. Raises ValueError."""
+        return dict(_weight(pair) for pair in self.tenant_weights)
 
     @property
     def heartbeat_s(self) -> float:
@@ -83,6 +112,10 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             faults.append(f"{variable(entry.name)}: {error}")
     if faults:
         raise SettingsInvalid("Settings cannot be used: " + "; ".join(faults))
+    try:
+        [_weight(pair) for pair in values["tenant_weights"]]
+    except ValueError as error:
+        raise SettingsInvalid(f"Settings cannot be used: {variable('tenant_weights')}: {error}") from None
     values["home"] = Path(values["home"]).expanduser().absolute()
     return Settings(**values)
 
@@ -129,6 +162,17 @@ def _boolean(text: str) -> bool:
     return text == "1"
 
 
+def _weight(pair: str) -> tuple[str, float]:
+    tenant, _, weight = pair.partition("=")
+    try:
+        number = float(weight)
+    except ValueError:
+        number = 0.0
+    if not is_tenant(tenant) or not 0 < number < float("inf"):
+        raise ValueError("must be pairs like gold=3,free=0.5 with weights above 0")
+    return tenant, number
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -141,4 +185,4 @@ _READERS: dict[type, Callable[[str], Any]] = {
     str: str,
     type(Path()): Path,
 }
-_CHOICES = {"log_level": ("debug", "info", "warning", "error")}
+_CHOICES = {"log_level": ("debug", "info", "warning", "error"), "dedupe": ("tenant", "all", "off")}

@@ -134,14 +134,24 @@ class ModelNotUsable(RequestRefused):
     code = "model_not_usable"
 
 
+class ModelQuarantined(RequestRefused):
+    """Workers kept dying of the model, so nothing is computed with it until an operator lifts the quarantine."""
+
+    code = "model_quarantined"
+
+
 # --- the service's own state ------------------------------------------------------------------------------------------
 
 
 class QueueFull(ExplaineryError):
-    """As many jobs wait as may wait; come back later."""
+    """As much waits as may wait. `retry_after_s`: when there may be room, from how fast the queue empties."""
 
     code = "queue_full"
     retryable = True
+
+    def __init__(self, detail: str, retry_after_s: int = 2) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
 
 
 class StoreUnavailable(ExplaineryError):
@@ -240,9 +250,10 @@ class InputUndecodable(ComputeError):
 
 
 class ResourceExhausted(ComputeError):
-    """Not even the smallest chunk fits into memory."""
+    """Not even the smallest chunk fits into memory; it may when other jobs have ended, or on another worker."""
 
     code = "resource_exhausted"
+    retryable = True
 
 
 class DeadlineExceeded(ComputeError):
@@ -251,8 +262,14 @@ class DeadlineExceeded(ComputeError):
     code = "deadline_exceeded"
 
 
+class TimeLimitExceeded(ComputeError):
+    """One attempt ran longer than a job may run."""
+
+    code = "time_limit_exceeded"
+
+
 class WorkerLost(ComputeError):
-    """Workers died or went silent while working on the job, as often as is allowed."""
+    """Workers died or went silent while working on the job, as often as is allowed; the job is in quarantine."""
 
     code = "worker_lost"
 

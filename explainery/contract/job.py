@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Priority = Literal["interactive", "batch"]
+
+FORM = 1
+"""The newest form of a job's record that this code reads and writes; what has a newer form is left to newer workers."""
+DEFAULT_TENANT = "default"
+"""Whose job it is when nobody says."""
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def is_tenant(name: str) -> bool:
+    """Say whether `name` may name a tenant: letters, digits, `.`, `_`, `-`; at most 64."""
+    return bool(_TENANT.fullmatch(name))
 
 
 class JobState(StrEnum):
@@ -27,14 +39,18 @@ class JobState(StrEnum):
 
 
 TRANSITIONS: dict[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELED, JobState.EXPIRED, JobState.FAILED}),
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.SUCCEEDED, JobState.CANCELED, JobState.EXPIRED, JobState.FAILED}),
     JobState.RUNNING: frozenset({JobState.QUEUED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED, JobState.EXPIRED}),
     JobState.SUCCEEDED: frozenset(),
     JobState.FAILED: frozenset(),
     JobState.CANCELED: frozenset(),
     JobState.EXPIRED: frozenset(),
 }
-"""The one table of allowed transitions. RUNNING -> QUEUED when a lease ran out or was given back."""
+"""The one table of allowed transitions.
+
+RUNNING -> QUEUED when a lease ran out or was given back, or a failure may pass by itself; QUEUED -> SUCCEEDED when another job
+that asks the same has the answer; QUEUED -> FAILED when that one failed, or the model is in quarantine.
+"""
 
 
 class _Strict(BaseModel):
@@ -71,6 +87,7 @@ class JobRequest(_Strict):
     decision_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     deadline_s: Annotated[float, Field(gt=0, le=366 * 86400, allow_inf_nan=False)] | None = None
     priority: Priority = "interactive"
+    fresh: bool = Field(default=False, description="Compute it anew, although the same was asked before.")
 
 
 class ModelRef(BaseModel):
@@ -109,7 +126,7 @@ class JobSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = 1
+    format: int = FORM
     """Version of this record's form; a worker leaves forms it does not know to newer ones."""
     id: str
     model: ModelRef
@@ -129,11 +146,22 @@ class JobSpec(BaseModel):
     deadline_s: float | None = None
     priority: Priority = "interactive"
     request_id: str | None = None
+    tenant: str = DEFAULT_TENANT
+    effort: int = 1
+    """About how many evaluations the job takes: what its cost is estimated from."""
+    content: str | None = None
+    """What is asked, as a digest; jobs of one content have one answer. None when it is not to be shared."""
 
     @property
     def group(self) -> str:
-        """Jobs of one group may share a batch: same model, same version, same files."""
-        return f"{self.model.name}@{self.model.version}:{self.model.digest.removeprefix('sha256:')[:16]}"
+        """Jobs of one group may share a batch: same model, same version, same files, records of a form that can be read."""
+        return group_of(self.model, self.format)
+
+
+def group_of(model: ModelRef, form: int = FORM) -> str:
+    """The group of a model's jobs. The form ends it, where it is not the first: `scripts/claim.lua` reads it."""
+    group = f"{model.name}@{model.version}:{model.digest.removeprefix('sha256:')[:16]}"
+    return group if form == 1 else f"{group}#{form}"
 
 
 class Progress(BaseModel):
@@ -154,6 +182,17 @@ class JobError(BaseModel):
     code: str
     detail: str
     retryable: bool
+
+
+class Quarantine(BaseModel):
+    """What is known of a job that workers died of. `losses`: how many did; `last_chunk`: what the last one was at."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    since: str
+    losses: int
+    last_exit: str | None
+    last_chunk: str | None
 
 
 class Job(BaseModel):
@@ -178,4 +217,8 @@ class Job(BaseModel):
     deadline_at: str | None
     attempts: int
     error: JobError | None
+    tenant: str = DEFAULT_TENANT
+    dedupe_of: str | None = None
+    """The job whose answer this one shares, because it asked the same."""
+    quarantine: Quarantine | None = None
     revision: int

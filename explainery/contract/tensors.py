@@ -63,6 +63,15 @@ def unpack_result(blob: bytes) -> tuple[Result, Arrays]:
     return Result.model_validate_json(header(blob)["result"]), unpack(blob)
 
 
+def named(blob: bytes, job_id: str) -> bytes:
+    """The result as that of job `job_id`: jobs that asked the same share one, which names the first of them."""
+    known = header(blob)["result"]
+    result = Result.model_validate_json(known)
+    if result.id == job_id:
+        return blob
+    return pack_result(result.model_copy(update={"id": job_id}), unpack(blob))
+
+
 def result_document(blob: bytes) -> dict[str, Any]:
     """The result as the wire's JSON object: every attribution gets its `data` (flat) as a one-row NumPy array.
 

@@ -1,8 +1,12 @@
-"""The bell: Celery messages that say where work waits. They carry a group's name only; lost or doubled, they harm nothing."""
+"""The bell: Celery messages that wake a worker. They say only whom they are for; lost or doubled, they harm nothing.
+
+Each worker listens to a queue of its own besides the common one: a job on a model that one has in memory wakes that one.
+"""
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from celery import Celery
 from celery.exceptions import CeleryError
@@ -10,17 +14,27 @@ from kombu.exceptions import ChannelError, KombuError
 from redis.exceptions import RedisError
 
 from explainery.settings import Settings
+from explainery.store.addresses import sentinels
 
 QUEUE = "explainery"
 DRAIN = "explainery.drain"
-"""Name of the one task: `drain(group)`."""
+"""Name of the one task: `drain(whom)`."""
+ANYBODY = "any"
+"""Whom a bell is for that any worker may answer."""
+
+
+def queue_of(whom: str) -> str:
+    """The Celery queue of bells for a worker, or for anybody."""
+    return QUEUE if whom == ANYBODY else f"{QUEUE}.{whom}"
+
 
 log = logging.getLogger(__name__)
 
 
 def celery_app(settings: Settings) -> Celery:
     """The Celery application, configured alike on both sides. Sends nothing and connects to nothing by itself."""
-    app = Celery("explainery", broker=settings.redis_url, set_as_current=False)
+    broker, options = _broker(settings.redis_url)
+    app = Celery("explainery", broker=broker, set_as_current=False)
     app.conf.update(
         task_default_queue=QUEUE,
         # The record in Redis is the truth; a result backend would be a second one that loses results.
@@ -48,26 +62,42 @@ def celery_app(settings: Settings) -> Celery:
             "health_check_interval": 2,
             # The lock on giving back unacknowledged messages frees itself when its holder died.
             "unacked_mutex_expire": 5,
+            **options,
         },
     )
     return app
 
 
+def _broker(url: str) -> tuple[str, dict[str, Any]]:
+    """Celery's URL for the broker, and the transport options that go with it."""
+    named = sentinels(url)
+    if named is None:
+        return url, {}
+    own = {"socket_timeout": 1, "socket_connect_timeout": 1}
+    secret = {} if named.sentinel_password is None else {"password": named.sentinel_password}
+    return named.broker_url, {"master_name": named.service, "sentinel_kwargs": own | secret}
+
+
 class Bell:
-    """Rings for groups and counts what was not answered yet. Safe to share between threads."""
+    """Rings and counts what was not answered yet. Safe to share between threads."""
 
     def __init__(self, settings: Settings, app: Celery | None = None) -> None:
         self._app = app or celery_app(settings)
 
-    def ring(self, group: str) -> None:
-        """Call a worker to a group. A broker that is away raises nothing: the job is in the ledger, the reaper rings again."""
+    def ring(self, whom: str | None) -> None:
+        """Call a worker, or anybody; None calls nobody.
+
+        A broker that is away raises nothing: the job is in the ledger, the reaper rings again.
+        """
+        if whom is None:
+            return
         try:
-            self._app.send_task(DRAIN, args=[group], queue=QUEUE, ignore_result=True)
+            self._app.send_task(DRAIN, args=[whom], queue=queue_of(whom), ignore_result=True)
         except (CeleryError, KombuError, RedisError, OSError) as error:
             log.warning("bell_not_rung: %s; the reaper rings again", type(error).__name__)
 
     def backlog(self) -> int:
-        """How many bells the broker still holds; 0 when it does not answer, so that the reaper rings rather once too often."""
+        """How many bells for anybody the broker still holds; 0 when it does not answer: rather a bell too many."""
         try:
             with self._app.connection_or_acquire() as connection:
                 return int(connection.default_channel.queue_declare(QUEUE, passive=True).message_count)

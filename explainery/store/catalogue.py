@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ FRESH_S = 0.5
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """A live worker. `resident`: models it has loaded."""
+    """A live worker. `resident`: models it has loaded; `memory_bytes`: what of its memory is resident."""
 
     id: str
     pid: int
@@ -34,6 +35,7 @@ class WorkerInfo:
     started_at: str
     resident: tuple[str, ...]
     environment: dict[str, str | None]
+    memory_bytes: int = 0
 
 
 class CatalogueStore:
@@ -47,8 +49,8 @@ class CatalogueStore:
         self._asked_at = float("-inf")
 
     @store_errors()
-    def publish(self, worker: WorkerInfo, offer: Offer) -> None:
-        """Say that a worker lives and what it offers; good for one lease.
+    def publish(self, worker: WorkerInfo, offer: Offer, groups: Sequence[str] = ()) -> None:
+        """Say that a worker lives, what it offers, and of which groups it has the model in memory; good for one lease.
 
         An offer is sent once: while it is the same object, a heartbeat costs one short command.
         """
@@ -57,8 +59,8 @@ class CatalogueStore:
             self._published = (offer, hashlib.sha256(text.encode()).hexdigest()[:32], text)
         _, digest, text = self._published
         said = json.dumps({"worker": asdict(worker), "offer": digest})
-        if not self._announce(worker.id, said, digest, ""):
-            self._announce(worker.id, said, digest, text)
+        if not self._announce(worker.id, said, digest, "", *groups):
+            self._announce(worker.id, said, digest, text, *groups)
 
     @store_errors()
     def withdraw(self, worker_id: str) -> None:

@@ -5,31 +5,61 @@ Every step may be said twice (an answer can be lost on its way): the second time
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from explainery.contract.errors import DeadlineExceeded, JobEnded, JobGone, JobNotFinished, JobNotFound, QueueFull
-from explainery.contract.job import Job, JobError, JobSpec, JobState
+from explainery.contract.job import FORM, Job, JobError, JobSpec, JobState
 from explainery.settings import Settings
 from explainery.store import listing
 from explainery.store.connection import store_errors
 from explainery.store.headroom import Headroom
 from explainery.store.keys import key
 from explainery.store.listing import Page
+from explainery.store.payloads import Payloads
 from explainery.store.record import Claim, read_claim, read_job
-from explainery.store.scripting import Step
+from explainery.store.scripting import BANNED, REAL_CLOCK, Step
 
 if TYPE_CHECKING:
     from redis import Redis
 
-__all__ = ["Advance", "Claim", "JobStore", "Page", "Reaped"]
+__all__ = ["Admission", "Advance", "Claim", "Claimed", "JobStore", "Limits", "Page", "Reaped"]
 
 CLAIM_BYTES = 64 * 2**20
 """Most bytes of inputs one claim takes, so that a batch of large jobs does not fill a worker."""
 REAP_LIMIT = 200
 """Most jobs of each kind one reap treats: Redis serves nobody else meanwhile."""
+STEPS = ("admit", "claim", "renew", "finish", "cancel", "forget", "release", "reap", "loaded", "note", "sweep")
+
+
+@dataclass(frozen=True)
+class Admission:
+    """What became of a job at the door. `ring`: whom to call (see `Bell.ring`), None when somebody comes by himself.
+
+    `dedupe_of`: the earlier job that asks the same, whose answer this one has or will have.
+    """
+
+    ring: str | None = None
+    dedupe_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Most jobs, rows and estimated seconds of compute that a claim takes; at least one job, unless it is to join others."""
+
+    jobs: int
+    rows: int
+    compute_s: float = 1e6
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """Jobs of one group that were claimed; no group when none was to be had."""
+
+    group: str | None
+    claims: list[Claim]
 
 
 @dataclass(frozen=True)
@@ -45,7 +75,7 @@ class Advance:
 
 @dataclass(frozen=True)
 class Reaped:
-    """What the reaper did: groups that need a bell, and how many jobs it brought back, failed, expired and forgot."""
+    """What the reaper did: whom to ring, and how many jobs it brought back, failed, expired and forgot."""
 
     ring: list[str]
     requeued: int
@@ -55,33 +85,41 @@ class Reaped:
 
 
 class JobStore:
-    """The ledger. Every method raises StoreUnavailable when Redis does not answer or refuses to write."""
+    """The ledger. Every method raises StoreUnavailable when Redis does not answer or refuses to write.
 
-    def __init__(self, redis: Redis, settings: Settings) -> None:
+    `clock`: where the steps read the time (see `scripting.py`).
+    """
+
+    def __init__(self, redis: Redis, settings: Settings, clock: str = REAL_CLOCK) -> None:
         self._redis = redis
         self._settings = settings
         self._headroom = Headroom(redis)
-        names = ("admit", "claim", "renew", "finish", "cancel", "forget", "release", "reap")
-        self._steps = {name: Step(redis, settings, name) for name in names}
+        self._payloads = Payloads(settings)
+        self._steps = {name: Step(redis, settings, name, clock) for name in STEPS}
 
     # --- the API's side
 
     @store_errors()
-    def admit(self, spec: JobSpec, inputs: bytes) -> bool:
-        """Enter a job into the line; say whether its group needs a bell.
+    def admit(self, spec: JobSpec, inputs: bytes, *, fresh: bool = False) -> Admission:
+        """Enter a job into the line, or join it to one that asks the same unless it is to be computed afresh.
 
-        Raises QueueFull past `max_waiting`, and when Redis has used three quarters of the memory it may use.
+        Raises QueueFull past the bounds on what may wait and when Redis has used three quarters of the memory it may use,
+        ModelQuarantined when workers kept dying of the model.
         """
         if self._headroom.exhausted():
             raise QueueFull("The queue's memory is nearly full; try again when jobs have finished.")
-        place = "0" if spec.priority == "interactive" else "1"
-        deadline = "" if spec.deadline_s is None else str(max(1, round(spec.deadline_s * 1000)))
-        names = (spec.id, spec.group, spec.model.name, spec.decision_id or "")
-        limit = self._settings.max_waiting
-        answer = self._steps["admit"](*names, spec.rows, place, deadline, spec.model_dump_json(), inputs, limit)
-        if answer < 0:
-            raise QueueFull(f"{limit} jobs are waiting already, as many as may wait; try again when some have finished.")
-        return bool(answer)
+        deadline = "" if spec.deadline_s is None else max(1, round(spec.deadline_s * 1000))
+        names = (spec.id, spec.group, spec.model.name, spec.decision_id or "", spec.rows, spec.priority, deadline)
+        stored = self._payloads.shelve(inputs)
+        facts = (len(inputs), spec.tenant, spec.method, spec.effort, spec.content or "", int(fresh))
+        verdict, *more = self._steps["admit"](*names, spec.model_dump_json(), stored, *facts)
+        if verdict == b"queued":
+            return Admission(ring=more[0].decode() or None)
+        if verdict == b"full":
+            raise QueueFull(f"{_FULL[more[0].decode()]}; try again later.", int(more[1]))
+        if verdict == b"banned":
+            raise BANNED
+        return Admission(dedupe_of=more[0].decode())
 
     @store_errors()
     def get(self, job_id: str) -> Job:
@@ -97,34 +135,45 @@ class JobStore:
 
     @store_errors()
     def result(self, job_id: str) -> bytes:
-        """The stored result. Raises JobNotFound, JobGone, or JobNotFinished (whose `state` may be failed)."""
+        """The stored result, perhaps of the job whose answer this one shares (its header then names that job).
+
+        Raises JobNotFound, JobGone, or JobNotFinished (whose `state` may be failed).
+        """
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.get(key("result", job_id))
-            pipe.hget(key("job", job_id), "state")
+            pipe.hmget(key("job", job_id), "state", "result_of")
             pipe.exists(key("gone", job_id))
-            result, state, known = pipe.execute()
-        if result is not None:
-            return bytes(result)
+            result, (state, owner), known = pipe.execute()
+        if owner is not None:
+            shared: Any = self._redis.get(key("result", owner.decode()))
+            result = shared
+        if result is not None and state is not None:
+            return self._payloads.fetch(bytes(result))
         if state is None or state == b"succeeded":
             raise _missing(known)
         raise JobNotFinished(_NO_RESULT[JobState(state.decode())], state.decode())
 
     @store_errors()
-    def cancel(self, job_id: str) -> Job:
-        """Cancel a queued or running job at once (its fence rises, so a late result is refused). Raises JobEnded."""
-        state = self._steps["cancel"](job_id)
-        if state is not None and (was := JobState(state.decode())).ended:
+    def cancel(self, job_id: str) -> tuple[Job, str | None]:
+        """Cancel a queued or running job at once (its fence rises, so a late result is refused); the job, and whom to ring.
+
+        A job that asks the same and followed this one takes its place. Raises JobEnded.
+        """
+        answer = self._steps["cancel"](job_id)
+        if answer is not None and (was := JobState(answer[0].decode())).ended:
             raise JobEnded(f"The job has {was} already; there is nothing to cancel.", was)
-        return self.get(job_id)
+        return self.get(job_id), answer[1].decode() or None
 
     @store_errors()
-    def forget(self, job_id: str) -> None:
-        """Delete job, inputs and result, cancelling it if need be; the id answers 410 from now on.
+    def forget(self, job_id: str) -> str | None:
+        """Delete job, inputs and result, cancelling it if need be; the id answers 410 from now on. Gives whom to ring.
 
         Raises JobNotFound or JobGone when there is nothing to delete.
         """
-        if not self._steps["forget"](job_id):
+        answer = self._steps["forget"](job_id)
+        if answer is None:
             raise _missing(self._redis.exists(key("gone", job_id)))
+        return answer.decode() or None
 
     @store_errors()
     def page(
@@ -139,28 +188,32 @@ class JobStore:
         return int(self._redis.zcard(key("state", JobState.QUEUED)))
 
     @store_errors()
-    def counts(self) -> dict[JobState, int]:
-        """How many jobs are in each state."""
-        with self._redis.pipeline(transaction=False) as pipe:
-            for state in JobState:
-                pipe.zcard(key("state", state))
-            return dict(zip(JobState, pipe.execute(), strict=True))
+    def inputs(self, job_id: str) -> bytes | None:
+        """A job's inputs, as long as they are kept."""
+        stored: Any = self._redis.get(key("inputs", job_id))
+        return None if stored is None else self._payloads.fetch(bytes(stored))
 
     # --- the workers' side
 
     @store_errors()
     def claim(
-        self, group: str, worker: str, max_jobs: int, max_rows: int, *, answered: bool = False, joining: bool = False
-    ) -> list[Claim]:
-        """Take jobs from the head of a group's line, at most `max_jobs` and about `max_rows` rows (always at least one job).
+        self, worker: str, limits: Limits, *, group: str = "", answered: str = "", joining: bool = False, long: bool = False
+    ) -> Claimed:
+        """Take jobs from the head of a group's line: of `group`, or of the one whose turn it is.
 
-        `answered`: this claim answers a bell. A job that lost a worker before is claimed alone. `joining`: the worker has other
-        jobs in hand, so the limits are strict and such a job stays where it is. Jobs past their deadline become expired on the
-        way. Each claim raises the job's fence and sets its lease. Come back until nothing is given:
-        bells call idle workers only.
+        `answered`: whom the bell was for that this claim answers. A job that lost a worker before is claimed alone. `joining`:
+        the worker has other jobs in hand, so the limits are strict and such a job stays where it is. Jobs past their deadline
+        become expired on the way. `long`: it has worked on this group for long, and takes nothing while others wait. Each claim
+        raises the job's fence and sets its lease. A worker that does not join and gets nothing is known to sleep from then on,
+        and is called by bells.
         """
-        rows = self._steps["claim"](group, worker, max_jobs, max_rows, CLAIM_BYTES, int(answered), int(joining))
-        return [read_claim(row) for row in rows]
+        most = (limits.jobs, limits.rows, CLAIM_BYTES, round(limits.compute_s * 1e6))
+        chosen, *rows = self._steps["claim"](worker, group, *most, answered, int(joining), FORM, int(long))
+        return Claimed(chosen.decode() or None, [read_claim(row) for row in rows])
+
+    def unshelved(self, claim: Claim) -> Claim:
+        """The claim with its inputs, from wherever they are. Raises StoreUnavailable when they cannot be read."""
+        return replace(claim, inputs=self._payloads.fetch(claim.inputs))
 
     @store_errors()
     def renew(self, worker: str, advances: list[Advance]) -> set[str]:
@@ -171,40 +224,68 @@ class JobStore:
         return {job_id.decode() for job_id in self._steps["renew"](worker, *said)}
 
     @store_errors()
-    def succeed(self, worker: str, job_id: str, fence: int, result: bytes, advance: Advance) -> bool:
+    def succeed(self, worker: str, job_id: str, fence: int, result: bytes, advance: Advance, compute_s: float) -> bool:
         """Publish a result; False, and nothing written, unless `fence` is the newest and the job is running.
 
-        True again, and nothing written, when the holder of the fence has published already.
+        True again, and nothing written, when the holder of the fence has published already. `compute_s`: the seconds of
+        compute that were spent on it, from which the cost of the next such job is estimated.
         """
-        progress = (advance.done, advance.total, advance.unit)
-        return bool(self._steps["finish"](job_id, worker, fence, JobState.SUCCEEDED.value, "", result, *progress))
+        progress = (advance.done, advance.total, advance.unit, round(compute_s * 1e6))
+        stored = self._payloads.shelve(result)
+        return bool(self._steps["finish"](job_id, worker, fence, JobState.SUCCEEDED.value, "", stored, *progress))
 
     @store_errors()
     def fail(self, worker: str, job_id: str, fence: int, error: JobError) -> bool:
-        """End a job as failed (as expired when the code is deadline_exceeded); False when the fence is stale."""
+        """End a job as failed, as expired when the code is deadline_exceeded; False when the fence is stale.
+
+        When the failure may pass by itself, and the job was not tried too often, it waits for another try instead.
+        """
         state = JobState.EXPIRED if error.code == DeadlineExceeded.code else JobState.FAILED
-        return bool(self._steps["finish"](job_id, worker, fence, state.value, error.model_dump_json(), "", "", "", ""))
+        if error.retryable:
+            state = JobState.QUEUED
+        return bool(self._steps["finish"](job_id, worker, fence, state.value, error.model_dump_json(), "", "", "", "", ""))
 
     @store_errors()
-    def release(self, worker: str, *, lost: bool) -> list[str]:
-        """Give back at once all a worker held; return the groups to ring a bell for.
+    def release(self, worker: str, *, lost: bool, manner: str = "left", suspects: Sequence[str] = ()) -> list[str]:
+        """Give back at once all a worker held; return whom to ring.
 
-        `lost`: the worker died, and each of its jobs counts a loss; a worker that leaves in peace counts none.
+        `lost`: the worker died, in the `manner` that is noted, and each of its jobs counts a loss; a worker that leaves in
+        peace counts none but against `suspects`.
         """
-        return [group.decode() for group in self._steps["release"](worker, int(lost))]
+        return [whom.decode() for whom in self._steps["release"](worker, int(lost), manner, *suspects)]
 
     @store_errors()
     def reap(self, *, backlog: int) -> Reaped:
-        """Put right what nobody else will, and name the groups to ring a bell for.
+        """Put right what nobody else will, and say whom to ring.
 
-        Jobs whose lease ran out go back to the line (failed with worker_lost after `max_attempts` losses), jobs past their
-        deadline expire, old ones are forgotten. `backlog`: messages the broker still holds; with none left, an unanswered
-        bell is lost.
+        Jobs whose lease ran out go back to the line (to quarantine after `max_attempts` losses), jobs past their deadline
+        expire, delays end, batch jobs that waited long become urgent, old ones are forgotten. `backlog`: messages the broker
+        still holds; with none left, an unanswered bell is lost.
         """
         requeued, lost, expired, forgotten, *ring = self._steps["reap"](backlog, REAP_LIMIT)
-        return Reaped([group.decode() for group in ring], requeued, lost, expired, forgotten)
+        return Reaped([whom.decode() for whom in ring], requeued, lost, expired, forgotten)
+
+    @store_errors()
+    def loaded(self, group: str, seconds: float) -> None:
+        """Note that a worker has loaded a group's model, and how long that took."""
+        self._steps["loaded"](group, round(seconds * 1000))
+
+    @store_errors()
+    def note(self, job_id: str, fence: int, what: str) -> None:
+        """Note what a worker is about to do with a job that workers have died of."""
+        self._steps["note"](job_id, fence, what)
+
+    @store_errors()
+    def sweep(self) -> int:
+        """Delete payloads that no job needs any more; return how many."""
+        return self._payloads.sweep(lambda digests: [gone.decode() for gone in self._steps["sweep"](*digests)])
 
 
+_FULL = {
+    "jobs": "As many jobs wait as may wait",
+    "bytes": "The inputs that wait are as large as they may be",
+    "age": "The oldest job has waited longer than any should, so the workers do not keep up",
+}
 _NO_RESULT = {
     JobState.QUEUED: "The job is waiting for a worker; ask again later.",
     JobState.RUNNING: "The job is being worked on; ask again later.",

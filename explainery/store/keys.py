@@ -6,13 +6,31 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | key | type | expires | written by |
 |---|---|---|---|
 | job:<id> | hash, the record | a day after it is forgotten, which is result_ttl_s after the job ended | every step |
-| inputs:<id> | string, safetensors | deleted when the job ends | admit |
-| result:<id> | string, safetensors | result_ttl_s after the job ended | finish |
+| inputs:<id> | string, safetensors or a pointer into the payload store | deleted when the job ends; kept while it is quarantined | admit, every step that ends a job |
+| result:<id> | string, safetensors or a pointer | result_ttl_s after the last job that shares it ended | finish, every step that ends a job |
+| sharers:<id> | set, ids of the jobs whose result is that of <id> | a day after the result | admit, finish, forget |
+| payload:<digest> | sorted set, who needs a payload (inputs:<id>, result:<id>) by the time until (ms) | when empty, or swept | admit, finish, every step that ends a job, sweep |
 | gone:<id> | string "1": this id existed | tombstone_ttl_s after the job ended | every step that ends a job, forget |
-| waiting:<group> | sorted set, id by place in line | when empty | admit, claim, cancel, reap, release |
-| groups | sorted set, group that waits by the time its last bell was rung (ms) | when empty | admit, claim, reap, release |
-| bells | hash, group -> bells rung and not yet answered | when empty | admit, claim, reap, release |
-| draining:<group> | sorted set, worker by its last look at the line (ms) | a minute after the last look | claim |
+| line:<line> | sorted set, id by tag; one line for each priority:group | when empty | admit, claim, cancel, reap, release |
+| groups:<priority> | sorted set, group that has a line by the tag of its head | when empty | every step that changes a line |
+| parked:<tenant> | sorted set, id by tag: its tenant runs as many jobs as it may | when empty | claim, every step that ends a run |
+| delayed | sorted set, id by the time it goes back to its line (ms) | when empty | finish, release, reap, claim |
+| followers:<id> | sorted set, ids of jobs that ask what <id> asks by order of admission | when <id> ends | admit, every step that ends a job |
+| same:<content> | string, id of the job that answers this content | result_ttl_s and a day after the last question | admit, every step that ends a job |
+| aging | sorted set, waiting batch job by the time it was admitted (ms) | when empty | admit, every step that starts or ends a wait |
+| virtual | hash, priority -> virtual time, microseconds of compute | never: one field a priority | claim, reap |
+| promised:<priority> | sorted set, tenant by the virtual time it was promised until | when nobody waits | admit, reap |
+| running_of | hash, tenant -> jobs that run | when empty | every step that starts or ends a run |
+| queued | hash, priority -> jobs that wait | when empty | every step that starts or ends a wait |
+| queued_us | hash, priority -> estimated microseconds of compute that wait | when empty | every step that starts or ends a wait |
+| sums | hash, input_bytes -> bytes of inputs of jobs that have not ended | when empty | admit, every step that ends a job |
+| pace | hash, group and method -> microseconds per evaluation | a week after the last job | finish |
+| loads | hash, group -> milliseconds its model took to load | a week after the last load | loaded |
+| bells | hash, whom it was rung for (a worker, or any) -> bells not yet answered | when empty, or a minute after the last bell | admit, claim, reap, release |
+| rung | sorted set, whom by the time of its last bell (ms) | when empty, or a minute after the last bell | admit, claim, reap, release |
+| awake | sorted set, worker by its last look at the lines (ms) | when empty, or a minute after the last look | claim, release, reap |
+| resident:<group> | sorted set, worker that has the model in memory by when it said so (ms) | a lease after the last word | announce, claim |
+| turns | sorted set, group by its last claim (ms) | a minute after the last claim | claim |
 | running | sorted set, id by the end of its lease (ms) | when empty | claim, renew, finish, cancel, reap, release |
 | deadlines | sorted set, id by its deadline (ms) | when empty | admit, every step that ends a job |
 | ending | sorted set, id by the time it is to be forgotten (ms) | when empty | every step that ends a job, forget, reap |
@@ -20,7 +38,13 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | state:<state> | sorted set, id by order of admission | when empty | every transition |
 | model:<name> | sorted set, id by order of admission | when empty | admit, forget, reap |
 | decision:<decision_id> | sorted set, id by order of admission | when empty | admit, forget, reap |
+| quarantine | sorted set, id of a job that workers died of by the time it was put aside (ms) | when empty | release, reap, forget |
+| deaths | hash, group -> workers that died with it since its last success | when empty, or a week after the last death | release, reap, finish |
+| banned | hash, group -> JSON: since when, deaths and last exit of a model that is quarantined | when empty | release, reap, unban |
 | sequence | integer, the order of admission of the last job | never | admit |
+| ended:<bucket> | integer, jobs that ended in ten seconds | two minutes | every step that ends a job |
+| counts | hash, what happened -> how often | never: a few dozen fields | every step |
+| histogram:<what> | hash, bucket b -> how many took at most 2^b ms, and their sum | never: 25 fields | claim, finish, loaded |
 | held:<worker> | set, ids a worker holds | when empty | claim, finish, cancel, reap, release |
 | worker:<worker> | string, JSON: what a worker is, and the digest of its offer | its lease | announce, withdraw |
 | workers | sorted set, worker by last heartbeat (ms) | when empty | announce, withdraw, reap |

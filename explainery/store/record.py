@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from explainery.contract.job import Job, JobError, JobSpec, JobState, Progress
+from explainery.contract.job import Job, JobError, JobSpec, JobState, Progress, Quarantine
 
 Record = Mapping[bytes, bytes]
 """The fields of a `job:<id>` hash; `scripts/prelude.lua` and `scripts/admit.lua` write them."""
@@ -17,7 +17,8 @@ Record = Mapping[bytes, bytes]
 class Claim:
     """A job a worker holds until its lease ends. Only the newest `fence` may write.
 
-    `losses`: workers that died with it before; such a job is worked on alone.
+    `losses`: workers that died with it before; such a job is worked on alone. `compute_s`: what it may take, as estimated.
+    `inputs`: as they are stored, see `JobStore.unshelved`.
     """
 
     spec: JobSpec
@@ -27,6 +28,7 @@ class Claim:
     created_ms: int
     deadline_ms: int | None
     inputs: bytes
+    compute_s: float = 0.0
 
 
 def read_job(record: Record) -> Job:
@@ -50,6 +52,9 @@ def read_job(record: Record) -> Job:
         finished_at=_time(record, b"finished"),
         deadline_at=_time(record, b"deadline"),
         attempts=int(record[b"attempts"]),
+        tenant=spec.tenant,
+        dedupe_of=_text(record, b"dedupe_of"),
+        quarantine=_quarantine(record),
         error=JobError.model_validate_json(error) if error else None,
         revision=int(record[b"revision"]),
     )
@@ -62,7 +67,7 @@ def read_state(record: Record) -> JobState:
 
 def read_claim(row: Sequence[Any]) -> Claim:
     """One row that `scripts/claim.lua` gives."""
-    _, spec, fence, attempts, created, deadline, losses, inputs = row
+    _, spec, fence, attempts, created, deadline, losses, cost_us, inputs = row
     return Claim(
         spec=JobSpec.model_validate_json(spec),
         fence=int(fence),
@@ -71,6 +76,7 @@ def read_claim(row: Sequence[Any]) -> Claim:
         created_ms=int(created),
         deadline_ms=int(deadline) if deadline else None,
         inputs=inputs,
+        compute_s=int(cost_us) / 1e6,
     )
 
 
@@ -82,6 +88,21 @@ def timestamp(ms: int) -> str:
 
 def _time(record: Record, field: bytes) -> str | None:
     return timestamp(int(record[field])) if field in record else None
+
+
+def _text(record: Record, field: bytes) -> str | None:
+    return record[field].decode() if field in record else None
+
+
+def _quarantine(record: Record) -> Quarantine | None:
+    if b"quarantined" not in record:
+        return None
+    return Quarantine(
+        since=timestamp(int(record[b"quarantined"])),
+        losses=int(record[b"losses"]),
+        last_exit=_text(record, b"last_exit"),
+        last_chunk=_text(record, b"last_chunk"),
+    )
 
 
 def _progress(record: Record) -> Progress | None:

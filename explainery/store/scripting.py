@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from explainery.contract.errors import DeadlineExceeded, ExplaineryError, WorkerLost
+from explainery.contract.errors import DeadlineExceeded, ExplaineryError, ModelQuarantined, WorkerLost
 from explainery.contract.job import TRANSITIONS, JobError
 from explainery.settings import Settings
 from explainery.store.keys import PREFIX
+from explainery.store.payloads import POINTER
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -16,11 +17,19 @@ if TYPE_CHECKING:
 
 DAY_MS = 86_400_000
 BELLS = 4
-"""Most bells of a group that may be out at once: enough to wake several idle workers, too few to pile up."""
+"""Most bells for anybody that may be out at once: enough to wake several idle workers, too few to pile up."""
+
+REAL_CLOCK = "redis.call('TIME')"
+SET_CLOCK = "redis.call('HMGET', KEYS[1] .. 'clock', 'seconds', 'microseconds')"
+"""A clock that a simulation or a test sets."""
 
 LOST = WorkerLost(
     "Every worker that took this job was lost while working on it; it may need more memory than the workers have. "
-    "Ask again with fewer rows or a smaller budget."
+    "Ask again with fewer rows or a smaller budget, or have an operator release it: explainery jobs quarantined."
+)
+BANNED = ModelQuarantined(
+    "Workers kept dying of this model, so it is in quarantine. Ask with another version, or have an operator look at it: "
+    "explainery models quarantined."
 )
 LATE = DeadlineExceeded("The deadline passed before the job was done; ask again with a longer deadline_s or less work.")
 
@@ -28,18 +37,18 @@ LATE = DeadlineExceeded("The deadline passed before the job was done; ask again 
 class Step:
     """One atomic step: called with its ARGV, gives what the script gives. Loads itself again after a restart of Redis."""
 
-    def __init__(self, redis: Redis, settings: Settings, name: str) -> None:
-        self._script: Script = redis.register_script(source(name, settings))
+    def __init__(self, redis: Redis, settings: Settings, name: str, clock: str = REAL_CLOCK) -> None:
+        self._script: Script = redis.register_script(source(name, settings, clock))
 
     def __call__(self, *args: str | bytes | int) -> Any:
         """Run the step; the script's header says what it takes and gives."""
         return self._script(keys=[PREFIX], args=args)
 
 
-def source(name: str, settings: Settings) -> str:
+def source(name: str, settings: Settings, clock: str = REAL_CLOCK) -> str:
     """The full text of a step. Flags count only on the very first line, so that one is moved to the front."""
     shebang, body = _read(name).split("\n", 1)
-    return "\n".join((shebang, _constants(settings), _read("prelude"), body))
+    return "\n".join((shebang, f"local clock = {clock}", _constants(settings), _read("prelude"), body))
 
 
 def _read(name: str) -> str:
@@ -55,12 +64,26 @@ def _constants(settings: Settings) -> str:
         "RECORD_TTL": record_ttl,
         "TOMBSTONE_TTL": max(settings.tombstone_ttl_s * 1000, record_ttl),
         "OFFER_TTL": DAY_MS,
+        "BATCH_AGE": round(settings.batch_age_s * 1000),
+        "MAX_AGE": round(settings.max_age_s * 1000),
+        "AFFINITY": round(settings.affinity_s * 1e6),
         "MAX_ATTEMPTS": settings.max_attempts,
+        "MAX_RETRIES": settings.max_retries,
+        "MODEL_DEATHS": settings.model_deaths,
+        "MAX_WAITING": settings.max_waiting,
+        "MAX_BYTES": settings.max_waiting_bytes,
+        "TENANT_RUNNING": settings.tenant_running,
         "BELLS": BELLS,
     }
+    texts = {"DEADLINE_ERROR": _json(LATE), "LOST_ERROR": _json(LOST), "BANNED_ERROR": _json(BANNED)}
     lines = [f"local {name} = {value}" for name, value in numbers.items()]
-    lines += [f"local DEADLINE_ERROR = [==[{_json(LATE)}]==]", f"local LOST_ERROR = [==[{_json(LOST)}]==]", _allowed()]
-    return "\n".join(lines)
+    lines += [f"local {name} = [==[{text}]==]" for name, text in {**texts, "POINTER": POINTER.decode()}.items()]
+    return "\n".join((*lines, _weights(settings), _allowed()))
+
+
+def _weights(settings: Settings) -> str:
+    pairs = (f'["{tenant}"] = {weight!r}' for tenant, weight in settings.weights.items())
+    return f"local WEIGHTS = {{{', '.join(pairs)}}}"
 
 
 def _json(error: ExplaineryError) -> str:

@@ -1,39 +1,112 @@
 #!lua
--- Enter a job into the line. No allow-oom: a full Redis takes no new work.
+-- Enter a job. No allow-oom: a full Redis takes no new work.
 -- KEYS  1 prefix
--- ARGV  1 id  2 group  3 model  4 decision id or ''  5 rows  6 class (0 interactive, 1 batch)  7 deadline from now in ms or ''
---       8 spec, JSON  9 inputs, safetensors  10 most jobs that may wait
--- Gives 1: ring a bell for the group; 0: enough bells are out; -1: refused, too many jobs wait.
+-- ARGV  1 id  2 group  3 model  4 decision id or ''  5 rows  6 interactive or batch  7 deadline from now in ms or ''
+--       8 spec, JSON  9 inputs, safetensors or a pointer  10 bytes of the inputs  11 tenant  12 method  13 effort: evaluations
+--       14 content key, or '' when nothing is the same  15 '1' to work on it though another asked the same
+-- Gives a verdict and what belongs to it:
+--   'queued', whom to ring or ''    'attached', id of the job it follows    'answered', id of the job that answered it
+--   'full', what ('jobs', 'bytes' or 'age'), seconds until there may be room    'banned'
 
-local id, group, model, decision = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local id, group, tenant, priority, content = ARGV[1], ARGV[2], ARGV[11], ARGV[6], ARGV[14]
+local START_PACE = 1000 -- microseconds per evaluation of what nobody has timed yet
+local MOST_FOLLOWERS = 500 -- one end ends them all in one step, and Redis serves nobody else meanwhile
 
 -- Said again because the answer was lost on its way: the bell may be lost too.
-if redis.call('EXISTS', key('job', id)) == 1 then return 1 end
-if redis.call('ZCARD', key('state', 'queued')) >= tonumber(ARGV[10]) then return -1 end
+if redis.call('EXISTS', key('job', id)) == 1 then return { 'queued', call(group) or '' } end
+if banned(group) then return { 'banned' } end
+
+local function per_second()
+  local bucket, names = math.floor(now / 10000), {}
+  for i = 0, 5 do names[i + 1] = key('ended', bucket - i) end
+  local total = 0
+  for _, ended in ipairs(redis.call('MGET', unpack(names))) do total = total + (ended or 0) end
+  return total / 60
+end
+
+local function full(what, too_many)
+  count('refused')
+  local rate = per_second()
+  return { 'full', what, rate > 0 and math.min(math.max(math.ceil(too_many / rate), 1), 300) or 30 }
+end
+
+-- An earlier job that asks the same: the one that is at work on it, or that has answered it.
+local function twin()
+  if content == '' or ARGV[15] == '1' then return nil end
+  local other = redis.call('GET', key('same', content))
+  local job = other and fetch(other)
+  if not job then return nil end
+  if job.state == 'succeeded' then
+    return redis.call('EXISTS', key('result', job.result_of or job.id)) == 1 and job or nil
+  end
+  local open = job.state == 'queued' or job.state == 'running'
+  return open and redis.call('ZCARD', key('followers', job.id)) < MOST_FOLLOWERS and job or nil
+end
+
+local other = twin()
+local answered = other and other.state == 'succeeded'
+if not answered then
+  local waiting = redis.call('ZCARD', key('state', 'queued'))
+  if waiting >= MAX_WAITING then return full('jobs', waiting - MAX_WAITING + 1) end
+  if not other then
+    local bytes = tonumber(redis.call('HGET', key('sums'), 'input_bytes') or 0)
+    if bytes + ARGV[10] > MAX_BYTES and bytes > 0 then return full('bytes', waiting / 10) end
+    local oldest = redis.call('ZRANGE', key('state', 'queued'), 0, 0)[1]
+    local since = oldest and redis.call('HGET', key('job', oldest), 'created')
+    if since and now - since > MAX_AGE then return full('age', waiting) end
+  end
+end
 
 local order = redis.call('INCR', key('sequence'))
--- Class before order; exact in a double until the 10^15th job.
-local place = ARGV[6] * 1e15 + order
-redis.call('HSET', key('job', id), 'spec', ARGV[8], 'state', 'queued', 'group', group, 'model', model, 'rows', ARGV[5],
-  'order', order, 'place', place, 'created', now, 'fence', 0, 'attempts', 0, 'losses', 0, 'revision', 1)
-redis.call('SET', key('inputs', id), ARGV[9])
+local pace = redis.call('HGET', key('pace'), group .. '|' .. ARGV[12]) or START_PACE
+local cost = other and 0 or math.max(1, math.ceil(pace * ARGV[13]))
+local job = { id = id, state = 'queued', group = group, model = ARGV[3], tenant = tenant, priority = priority, order = order,
+  cost = cost, created = now, size = other and 0 or ARGV[10], fence = 0, losses = '0', attempts = '0',
+  content = content ~= '' and content, tag = other and 0 or promise(tenant, priority, cost) }
+redis.call('HSET', key('job', id), 'spec', ARGV[8], 'state', 'queued', 'group', group, 'model', ARGV[3], 'rows', ARGV[5],
+  'order', order, 'tag', job.tag, 'cost', cost, 'effort', ARGV[13], 'method', ARGV[12], 'tenant', tenant, 'priority', priority,
+  'size', job.size, 'created', now, 'fence', 0, 'attempts', 0, 'losses', 0, 'failures', 0, 'revision', 1)
+if content ~= '' then redis.call('HSET', key('job', id), 'content', content) end
 redis.call('ZADD', key('jobs'), order, id)
 redis.call('ZADD', key('state', 'queued'), order, id)
-redis.call('ZADD', key('model', model), order, id)
-if decision ~= '' then
-  redis.call('HSET', key('job', id), 'decision', decision)
-  redis.call('ZADD', key('decision', decision), order, id)
+redis.call('ZADD', key('model', job.model), order, id)
+if ARGV[4] ~= '' then
+  redis.call('HSET', key('job', id), 'decision', ARGV[4])
+  redis.call('ZADD', key('decision', ARGV[4]), order, id)
 end
 if ARGV[7] ~= '' then
-  redis.call('HSET', key('job', id), 'deadline', now + ARGV[7])
-  redis.call('ZADD', key('deadlines'), now + ARGV[7], id)
+  job.deadline = now + ARGV[7]
+  redis.call('HSET', key('job', id), 'deadline', job.deadline)
+  redis.call('ZADD', key('deadlines'), job.deadline, id)
 end
-enter_line({ id = id, group = group, place = place })
+enter_queue(job)
+count('admitted')
+
+if other then
+  redis.call('HSET', key('job', id), 'dedupe_of', other.id)
+  job.spot, job.follows = 'follows', other.id
+  redis.call('HSET', key('job', id), 'spot', 'follows', 'follows', other.id)
+end
+if answered then
+  local owner = other.result_of or other.id
+  share_result(owner, id)
+  close_one(job, 'succeeded', 'result_of', owner)
+  redis.call('PEXPIRE', key('same', content), RECORD_TTL)
+  count('answered_at_once')
+  return { 'answered', other.id }
+end
+if other then
+  redis.call('ZADD', key('followers', other.id), order, id)
+  if priority == 'interactive' then hurry(other) end
+  redis.call('PUBLISH', key('changes'), id .. ' queued')
+  count('attached')
+  return { 'attached', other.id }
+end
+
+redis.call('SET', key('inputs', id), ARGV[9])
+hold_payload(ARGV[9], 'inputs:' .. id, '+inf')
+add('sums', 'input_bytes', job.size)
+if content ~= '' then redis.call('SET', key('same', content), id, 'PX', RECORD_TTL) end
+stand(job, 'line')
 redis.call('PUBLISH', key('changes'), id .. ' queued')
--- A worker that drains the group comes back until the line is empty, and a bell that is out wakes one more: when that is all
--- that live, another bell would wake nobody. (One that was lost: reap rings again.)
-local AT_WORK = 2000 -- ms since a worker's last look; no look for longer, and it may be dead
-local live = redis.call('ZCARD', key('workers'))
-local at_work = redis.call('ZCOUNT', key('draining', group), now - AT_WORK, '+inf')
-local served = live > 0 and at_work + (redis.call('HGET', key('bells'), group) or 0) >= live
-return not served and ring(group) and 1 or 0
+return { 'queued', call(group) or '' }

@@ -1,16 +1,17 @@
 #!lua flags=allow-oom
--- Put right what nobody else will: lost leases, passed deadlines, old jobs, dead workers, lost bells.
+-- Put right what nobody else will: lost leases, passed deadlines, delays and waits that are over, old jobs, dead workers, lost
+-- bells, and the lines of models that are quarantined.
 -- KEYS  1 prefix
 -- ARGV  1 messages the broker still holds  2 most jobs of each kind to treat in this call
--- Gives requeued, failed, expired, forgotten, then the groups to ring a bell for.
+-- Gives requeued, failed, expired, forgotten, then whom to ring, once for each bell.
 
 local backlog, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
-local AGAIN = 1000 -- ms after its last bell at which a line that still waits gets one more, so that idle workers come to help
+local AGAIN = 1000 -- ms after the last bell at which, while jobs wait, one more is rung: idle workers come to help
 local QUIET, PATIENCE = 5000, 30000 -- ms after which bells that nobody answered are given up as lost: broker empty, broker busy
-local requeued, failed, expired, forgotten, rung = 0, 0, 0, 0, {}
+local requeued, failed, expired, forgotten, calls = 0, 0, 0, 0, {}
 
-local function due(kind)
-  return redis.call('ZRANGEBYSCORE', key(kind), '-inf', now, 'LIMIT', 0, limit)
+local function due(kind, by)
+  return redis.call('ZRANGEBYSCORE', key(kind), '-inf', by or now, 'LIMIT', 0, limit)
 end
 
 each(due('deadlines'), key('deadlines'), 'ZREM', function(job)
@@ -18,10 +19,34 @@ each(due('deadlines'), key('deadlines'), 'ZREM', function(job)
   expired = expired + 1
 end)
 
+local dead = {}
 each(due('running'), key('running'), 'ZREM', function(job)
-  lose(job)
+  count('lost_leases')
+  local worker = job.worker
+  lose(job, 'went silent')
   if job.state == 'queued' then requeued = requeued + 1 else failed = failed + 1 end
+  if not dead[worker .. ' ' .. job.group] then
+    dead[worker .. ' ' .. job.group] = true
+    note_death(job.group, 'went silent')
+  end
 end)
+
+each(due('delayed'), key('delayed'), 'ZREM', function(job)
+  redis.call('ZREM', key('delayed'), job.id)
+  stand(job, 'line')
+end)
+
+each(due('aging', now - BATCH_AGE), key('aging'), 'ZREM', hurry)
+
+for _, group in ipairs(redis.call('HKEYS', key('banned'))) do
+  for _, priority in ipairs(CLASSES) do
+    local line = key('line', priority .. ':' .. group)
+    each(redis.call('ZRANGE', line, 0, limit - 1), line, 'ZREM', function(job)
+      close_fenced(job, 'failed', 'error', BANNED_ERROR)
+      failed = failed + 1
+    end)
+  end
+end
 
 -- A record that expired before any reaper ran took its model's and decision's name along: `listing.py` drops those entries.
 for _, id in ipairs(due('ending')) do
@@ -29,26 +54,38 @@ for _, id in ipairs(due('ending')) do
   if job then
     forget(job)
   else
-    for _, kind in ipairs({ 'ending', 'jobs' }) do redis.call('ZREM', key(kind), id) end
+    for _, kind in ipairs({ 'ending', 'jobs', 'quarantine' }) do redis.call('ZREM', key(kind), id) end
     for state in pairs(ALLOWED) do redis.call('ZREM', key('state', state), id) end
   end
   forgotten = forgotten + 1
 end
 
 redis.call('ZREMRANGEBYSCORE', key('workers'), '-inf', now - LEASE)
+redis.call('ZREMRANGEBYSCORE', key('awake'), '-inf', now - LEASE)
 
--- Nobody waits and no message is under way: bells still counted were lost, and must not silence the next one.
-if backlog == 0 then
-  for _, group in ipairs(redis.call('HKEYS', key('bells'))) do
-    if not redis.call('ZSCORE', key('groups'), group) then redis.call('HDEL', key('bells'), group) end
+-- When nobody waits, whoever comes next starts level: what was promised before is over.
+local waits = false
+for _, priority in ipairs(CLASSES) do
+  if redis.call('EXISTS', key('groups', priority)) == 1 then
+    waits = true
+  else
+    local last = redis.call('ZRANGE', key('promised', priority), -1, -1, 'WITHSCORES')
+    if last[2] then advance(priority, last[2]) end
+    redis.call('DEL', key('promised', priority))
   end
 end
 
-local waiting = redis.call('ZRANGE', key('groups'), 0, -1, 'WITHSCORES')
-for i = 1, #waiting, 2 do
-  local group, age = waiting[i], now - waiting[i + 1]
-  if age > (backlog == 0 and QUIET or PATIENCE) then redis.call('HDEL', key('bells'), group) end
-  local silent = redis.call('HEXISTS', key('bells'), group) == 0
-  if (silent or age > AGAIN) and ring(group) then rung[#rung + 1] = group end
+-- Bells that nobody answered were lost, and must not silence the next one.
+local lost_before = now - ((backlog == 0 and QUIET or PATIENCE))
+if not waits and backlog == 0 then lost_before = now end
+for _, whom in ipairs(redis.call('ZRANGEBYSCORE', key('rung'), '-inf', lost_before)) do
+  redis.call('HDEL', key('bells'), whom)
+  redis.call('ZREM', key('rung'), whom)
 end
-return { requeued, failed, expired, forgotten, unpack(rung) }
+
+if waits then
+  local rung = redis.call('ZRANGE', key('rung'), -1, -1, 'WITHSCORES')[2]
+  local silent = redis.call('EXISTS', key('bells')) == 0
+  if (silent or not rung or now - rung > AGAIN) and ring(ANYBODY, BELLS) then calls[#calls + 1] = ANYBODY end
+end
+return { requeued, failed, expired, forgotten, unpack(calls) }

@@ -26,4 +26,5 @@ for i = 2, #ARGV, 5 do
     not_ours[#not_ours + 1] = ARGV[i]
   end
 end
+count('heartbeats')
 return not_ours

@@ -14,7 +14,7 @@ from explainery.contract.job import Baseline, JobSpec, JobState, ModelRef
 from explainery.settings import Settings
 from explainery.store.connection import connect
 from explainery.store.ids import new_job_id
-from explainery.store.jobs import Advance, Claim, JobStore
+from explainery.store.jobs import Advance, Claim, JobStore, Limits
 from explainery.store.keys import key
 
 BLOB = b"inputs"
@@ -43,21 +43,24 @@ class Ledger:
         fields |= {"target": ("predicted",) * rows, "baseline": Baseline(kind="zeros"), "seed": 0}
         return JobSpec(**{**fields, **changes})
 
-    def admit(self, **changes: Any) -> JobSpec:
+    def admit(self, *, fresh: bool = False, **changes: Any) -> JobSpec:
         spec = self.spec(**changes)
-        self.jobs.admit(spec, BLOB)
+        self.jobs.admit(spec, BLOB, fresh=fresh)
         return spec
 
-    def claim(self, spec: JobSpec, worker: str = "w1", max_jobs: int = 16, max_rows: int = 256, **how: bool) -> list[Claim]:
-        return self.jobs.claim(spec.group, worker, max_jobs, max_rows, **how)
+    def claim(
+        self, spec: JobSpec, worker: str = "w1", max_jobs: int = 16, max_rows: int = 256, max_s: float = 1e6, **how: Any
+    ) -> list[Claim]:
+        """Claim jobs of the group of `spec`."""
+        return self.jobs.claim(worker, Limits(max_jobs, max_rows, max_s), group=spec.group, **how).claims
 
     def running(self, worker: str = "w1", **changes: Any) -> Claim:
         """Admit a job and claim it."""
-        [claim] = self.claim(self.admit(**changes), worker, answered=True)
+        [claim] = self.claim(self.admit(**changes), worker, answered="any")
         return claim
 
     def succeed(self, claim: Claim, worker: str = "w1", result: bytes = b"result") -> bool:
-        return self.jobs.succeed(worker, claim.spec.id, claim.fence, result, self.advance(claim, 4))
+        return self.jobs.succeed(worker, claim.spec.id, claim.fence, result, self.advance(claim, 4), 0.001)
 
     def advance(self, claim: Claim, done: int = 0) -> Advance:
         return Advance(claim.spec.id, claim.fence, done, 4, "model_evaluations")

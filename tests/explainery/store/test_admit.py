@@ -4,6 +4,7 @@ import pytest
 
 from explainery.contract.errors import JobNotFound, QueueFull, StoreUnavailable
 from explainery.contract.job import JobState
+from explainery.store.bell import ANYBODY
 from explainery.store.keys import key
 from explainery.store.scripting import BELLS
 
@@ -43,19 +44,18 @@ def test_a_running_job_does_not_count_as_waiting(ledger_with):
 
 def test_a_job_that_is_admitted_twice_is_there_once_and_rings(ledger):
     spec = ledger.spec()
-    assert ledger.jobs.admit(spec, b"x")
-    assert ledger.jobs.admit(spec, b"x")
+    assert ledger.jobs.admit(spec, b"x").ring == ANYBODY
+    assert ledger.jobs.admit(spec, b"x").ring == ANYBODY
     assert ledger.jobs.waiting() == 1
     assert len(ledger.claim(spec)) == 1
 
 
-def test_only_so_many_bells_are_out_per_group(ledger):
-    first = [ledger.jobs.admit(ledger.spec(), b"") for _ in range(BELLS + 2)]
-    assert first == [True] * BELLS + [False] * 2
-    other = ledger.spec(model="other")
-    assert ledger.jobs.admit(other, b"")
-    ledger.claim(ledger.spec(), max_jobs=1, answered=True)
-    assert ledger.jobs.admit(ledger.spec(), b"")
+def test_only_so_many_bells_are_out(ledger):
+    first = [ledger.jobs.admit(ledger.spec(), b"").ring for _ in range(BELLS + 2)]
+    assert first == [ANYBODY] * BELLS + [None] * 2
+    assert ledger.jobs.admit(ledger.spec(model="other"), b"").ring is None
+    ledger.claim(ledger.spec(), max_jobs=1, answered=ANYBODY)
+    assert ledger.jobs.admit(ledger.spec(), b"").ring == ANYBODY
 
 
 def test_interactive_jobs_come_before_batch_jobs_and_each_class_in_order(ledger):
@@ -81,9 +81,10 @@ def test_a_full_redis_refuses_new_jobs_and_lets_everything_else_through(ledger):
     assert ledger.jobs.renew("w1", [ledger.advance(done, 2)]) == set()
     assert ledger.succeed(done)
     assert ledger.jobs.result(done.spec.id) == b"result"
-    assert ledger.jobs.cancel(canceled.spec.id).status is JobState.CANCELED
+    assert ledger.jobs.cancel(canceled.spec.id)[0].status is JobState.CANCELED
     ledger.jobs.forget(forgotten.spec.id)
-    assert ledger.jobs.release("w5", lost=False) == [left.spec.group]
+    assert ledger.jobs.release("w5", lost=False) == [ANYBODY]
+    assert ledger.state(left.spec) is JobState.QUEUED
     assert ledger.jobs.reap(backlog=0).requeued == 1
     assert len(ledger.claim(lost.spec)) == 1
     assert ledger.redis.exists(key("job", spec.id)) == 0

@@ -9,16 +9,17 @@ from explainery.store.keys import key
 
 def test_a_queued_job_is_canceled_and_never_claimed(ledger):
     spec = ledger.admit()
-    job = ledger.jobs.cancel(spec.id)
+    job, whom = ledger.jobs.cancel(spec.id)
+    assert whom is None
     assert job.status is JobState.CANCELED
     assert job.finished_at is not None
     assert ledger.claim(spec) == []
-    assert ledger.redis.exists(key("inputs", spec.id), key("groups")) == 0
+    assert ledger.redis.exists(key("inputs", spec.id), key("groups", "interactive")) == 0
 
 
 def test_a_running_job_is_canceled_and_its_worker_can_write_nothing(ledger):
     claim = ledger.running()
-    assert ledger.jobs.cancel(claim.spec.id).status is JobState.CANCELED
+    assert ledger.jobs.cancel(claim.spec.id)[0].status is JobState.CANCELED
     assert not ledger.succeed(claim)
     assert ledger.jobs.renew("w1", [ledger.advance(claim)]) == {claim.spec.id}
     assert ledger.jobs.release("w1", lost=True) == []

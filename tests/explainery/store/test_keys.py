@@ -5,12 +5,12 @@ import re
 import pytest
 
 from explainery.contract.job import JobError
-from explainery.store import keys, scripting
+from explainery.store import jobs, keys, scripting
 from explainery.store.keys import key
 
 ERROR = JobError(code="model_failed", detail="The model raised.", retryable=False)
 TYPES = {"hash": "hash", "string": "string", "sorted set": "zset", "set": "set", "integer": "string"}
-STEPS = ("admit", "announce", "cancel", "claim", "finish", "forget", "reap", "release", "renew")
+STEPS = sorted({*jobs.STEPS, "announce", "unban"})
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_every_key_is_in_the_table_with_its_type(busy, table):
 
 def test_every_key_that_a_script_names_is_in_the_table(ledger, table):
     named = {kind for step in STEPS for kind in re.findall(r"key\('(\w+)'", scripting.source(step, ledger.settings))}
-    assert {"job", "waiting", "ending"} <= named <= set(table)
+    assert {"job", "line", "ending"} <= named <= set(table)
 
 
 def test_every_step_routes_by_its_one_key_and_says_so(ledger):
@@ -76,11 +76,12 @@ def test_nothing_without_an_expiry_outlives_its_job(busy):
             assert busy.redis.ttl(name) > 0, name
 
 
-def test_when_all_jobs_are_forgotten_only_what_expires_and_the_sequence_is_left(busy):
+def test_when_all_jobs_are_forgotten_only_what_expires_and_what_never_does_by_its_table_is_left(busy):
     for job in busy.jobs.page(status=None, model=None, decision_id=None, cursor=None, limit=99).jobs:
         busy.jobs.forget(job.id)
     busy.jobs.reap(backlog=0)
-    assert {name for name in busy.redis.scan_iter() if busy.redis.ttl(name) < 0} == {key("sequence").encode()}
+    lasting = {kind_of(name) for name in busy.redis.scan_iter() if busy.redis.ttl(name) < 0}
+    assert lasting == {"sequence", "counts", "virtual", "histogram"}
 
 
 def test_a_key_without_a_name_is_the_kind_alone():

@@ -7,6 +7,7 @@ import pytest
 from explainery.contract.errors import RequestRefused
 from explainery.contract.job import JobState
 from explainery.store import listing
+from explainery.store.figures import look
 
 
 def pages(ledger, limit=2, **filters):
@@ -82,12 +83,18 @@ def test_counts_by_state(ledger):
     ledger.succeed(ledger.running())
     ledger.running()
     ledger.admit()
-    ledger.admit()
-    counts = ledger.jobs.counts()
-    assert set(counts) == set(JobState)
-    assert {state: count for state, count in counts.items() if count} == {
+    ledger.admit(priority="batch")
+    figures = look(ledger.redis)
+    assert set(figures.jobs) == set(JobState)
+    assert {state: count for state, count in figures.jobs.items() if count} == {
         JobState.SUCCEEDED: 1,
         JobState.RUNNING: 1,
         JobState.QUEUED: 2,
     }
+    assert {name: line.jobs for name, line in figures.lines.items()} == {"interactive": 1, "batch": 1}
+    assert all(line.compute_s > 0 and line.groups == 1 for line in figures.lines.values())
+    assert figures.running_of == {"default": 1}
+    assert figures.input_bytes == 3 * len(b"inputs")
+    assert (figures.counts["admitted"], figures.counts["ended_succeeded"]) == (4, 1)
+    assert sum(figures.histograms["wait"].buckets.values()) == 2
     assert ledger.jobs.waiting() == 2

@@ -2,6 +2,7 @@
 
 from explainery.contract.job import JobState
 from explainery.store import jobs as jobs_module
+from explainery.store.bell import ANYBODY
 from explainery.store.jobs import Reaped
 from explainery.store.keys import key
 from explainery.store.scripting import BELLS
@@ -71,40 +72,42 @@ def test_a_line_that_was_rung_for_is_left_alone(ledger):
 def test_a_line_without_a_bell_gets_one(ledger):
     spec = ledger.admit()
     ledger.redis.delete(key("bells"))
-    assert ledger.jobs.reap(backlog=7).ring == [spec.group]
+    assert ledger.jobs.reap(backlog=7).ring == [ANYBODY]
     assert ledger.jobs.reap(backlog=7).ring == []
+    assert ledger.state(spec) is JobState.QUEUED
 
 
 def test_a_line_that_still_waits_gets_more_bells_up_to_the_cap(ledger):
-    spec = ledger.admit()
+    ledger.admit()
     rung = 1
     for _ in range(BELLS + 2):
-        ledger.redis.zincrby(key("groups"), -2000, spec.group)
+        ledger.redis.zincrby(key("rung"), -2000, ANYBODY)
         rung += len(ledger.jobs.reap(backlog=3).ring)
     assert rung == BELLS
 
 
 def test_bells_that_nobody_answers_are_lost_once_the_broker_is_empty(ledger):
-    spec = [ledger.admit() for _ in range(BELLS)][-1]
-    ledger.redis.zincrby(key("groups"), -6000, spec.group)
+    [ledger.admit() for _ in range(BELLS)]
+    ledger.redis.zincrby(key("rung"), -6000, ANYBODY)
     assert ledger.jobs.reap(backlog=3).ring == []
-    assert ledger.jobs.reap(backlog=0).ring == [spec.group]
+    assert ledger.jobs.reap(backlog=0).ring == [ANYBODY]
 
 
 def test_a_busy_broker_does_not_hide_a_lost_bell_for_ever(ledger):
-    spec = [ledger.admit() for _ in range(BELLS)][-1]
-    ledger.redis.zincrby(key("groups"), -31_000, spec.group)
-    assert ledger.jobs.reap(backlog=3).ring == [spec.group]
+    [ledger.admit() for _ in range(BELLS)]
+    ledger.redis.zincrby(key("rung"), -31_000, ANYBODY)
+    assert ledger.jobs.reap(backlog=3).ring == [ANYBODY]
 
 
 def test_lost_bells_do_not_silence_the_next_job(ledger):
     specs = [ledger.admit() for _ in range(BELLS)]
     ledger.claim(specs[0])
     ledger.jobs.reap(backlog=1)
-    assert not ledger.jobs.admit(ledger.spec(), b"")
+    assert ledger.jobs.admit(ledger.spec(), b"").ring is None
     ledger.claim(specs[0])
     ledger.jobs.reap(backlog=0)
-    assert ledger.jobs.admit(ledger.spec(), b"")
+    ledger.redis.zrem(key("workers"), "w1")
+    assert ledger.jobs.admit(ledger.spec(), b"").ring == ANYBODY
 
 
 def test_the_work_of_one_reap_is_bounded(ledger, monkeypatch):

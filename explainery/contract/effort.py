@@ -1,0 +1,23 @@
+"""About how many evaluations of the model a job takes. What it costs in seconds is learned by the ledger, per evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from explainery.contract.catalogue import MethodSpec
+
+BUDGETS = ("samples", "max_steps")
+"""Parameters that say, wherever they occur, how many calls a row may cost."""
+SOME = 64
+"""Players where only a worker can tell how many there are."""
+MOST = 2**31
+
+
+def effort_of(method: MethodSpec, params: Mapping[str, Any], rows: int, players: int | None) -> int:
+    """Evaluations of all rows: the budget where the method has one, every coalition where it enumerates, else one a player."""
+    count = SOME if players is None else players
+    budget = next((params[name] for name in BUDGETS if params.get(name)), None)
+    if budget is None:
+        budget = 2 ** min(count, 30) if method.max_players is not None else count
+    return max(1, min(rows * int(budget), MOST))
