@@ -10,9 +10,9 @@ from celery import signals
 from celery.worker import state
 
 from explainery import settings
-from explainery.store.bell import celery_app
+from explainery.store.bell import celery_app, queue_of
 from workers.logs import configure_logs
-from workers.worker import Worker
+from workers.worker import Worker, worker_id
 
 log = structlog.get_logger()
 
@@ -31,6 +31,12 @@ def worker() -> Worker:
 @signals.setup_logging.connect
 def _logs(**_: Any) -> None:
     configure_logs(settings.load())
+
+
+@signals.celeryd_after_setup.connect
+def _listen(instance: Any, **_: Any) -> None:
+    """Besides the common queue each worker listens to its own: bells for a model that it has in memory."""
+    instance.app.amqp.queues.select_add(queue_of(worker_id()))
 
 
 @signals.worker_init.connect

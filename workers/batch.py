@@ -38,7 +38,10 @@ Failure = tuple[Work, ExplaineryError]
 
 
 class Batch:
-    """The jobs of one model that a worker has in hand. `step` answers one chunk; ended jobs are taken out."""
+    """The jobs of one model that a worker has in hand.
+
+    `plan` settles the next chunk, `step` answers it and takes out the jobs that ended.
+    """
 
     def __init__(self, loaded: Loaded, registry: Registry, governor: Governor, most_rows: int) -> None:
         self._loaded = loaded
@@ -47,7 +50,29 @@ class Batch:
         self._most_rows = most_rows
         self._answering = Answering(loaded.model)
         self._asking: list[_Asking] = []
+        self._chunk: list[Slice[Tally]] = []
+        self._failures: list[Failure] = []
         self.works: dict[str, Work] = {}
+
+    @property
+    def estimated_s(self) -> float:
+        """Seconds of compute that the jobs in hand may take in all, as estimated when they came."""
+        return sum(work.claim.compute_s for work in self.works.values())
+
+    @property
+    def planned_jobs(self) -> list[str]:
+        """Ids of the jobs that the planned chunk is for."""
+        planned = {id(piece.pending) for piece in self._chunk}
+        return list(dict.fromkeys(asking.work.id for asking in self._asking if id(asking.pending) in planned))
+
+    @property
+    def planned_text(self) -> str:
+        """What the planned chunk is, for people: no value of an input is in it."""
+        if not self._chunk:
+            return "nothing"
+        gradients = isinstance(self._chunk[0].pending.question, Gradients)
+        points = sum(piece.stop - piece.start for piece in self._chunk)
+        return f"{points} {'gradients' if gradients else 'values'}"
 
     @property
     def rows(self) -> int:
@@ -72,11 +97,16 @@ class Batch:
         self.works.pop(job_id, None)
         self._asking = [asking for asking in self._asking if asking.work.id != job_id]
 
-    def step(self) -> tuple[list[Work], list[Failure]]:
-        """Answer one chunk; return the jobs that finished and those that failed by it, taken out of the batch."""
-        failures = self._start_rows()
+    def plan(self) -> None:
+        """Bring rows to the device and settle which evaluations are next."""
+        self._failures = self._start_rows()
         waiting = [asking.pending for asking in self._asking]
-        chunk = next_chunk(waiting, _Sizes(self._governor), time.monotonic())
+        self._chunk = next_chunk(waiting, _Sizes(self._governor), time.monotonic())
+
+    def step(self) -> tuple[list[Work], list[Failure]]:
+        """Answer the planned chunk; return the jobs that finished and those that failed by it, taken out of the batch."""
+        failures, chunk = self._failures, self._chunk
+        self._failures, self._chunk = [], []
         failures += self._answer(chunk)
         failed = {work.id for work, _ in failures}
         for asking in [asking for asking in self._asking if not asking.pending.left and asking.work.id not in failed]:
@@ -126,10 +156,12 @@ class Batch:
             return [(owners[chunk[0].pending], _exhausted())]
         except ModelFailed as error:
             return self._answer_apart(chunk, owners, error)
-        self._governor.went(kind, points, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        self._governor.went(kind, points, seconds)
         for piece in chunk:
-            gradients = isinstance(piece.pending.question, Gradients)
-            owners[piece.pending].count(piece.stop - piece.start, gradients=gradients)
+            share = piece.stop - piece.start
+            owners[piece.pending].count(share, gradients=isinstance(piece.pending.question, Gradients))
+            owners[piece.pending].compute_s += seconds * share / points
         return _once((owners[piece.pending], fault) for piece, fault in faults)
 
     def _answer_apart(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import torch
 
@@ -42,3 +43,12 @@ def ran_out_of_memory(error: BaseException) -> bool:
 def threads_of(settings: Settings) -> int:
     """Compute threads of this process: as set, else its share of the cores."""
     return settings.threads or max(1, len(os.sched_getaffinity(0)) // settings.workers)
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

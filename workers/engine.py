@@ -11,9 +11,11 @@ import structlog
 from explainery.contract.errors import ExplaineryError, StoreUnavailable
 from explainery.contract.job import JobError
 from explainery.settings import Settings
-from explainery.store.jobs import Advance, Claim, JobStore
+from explainery.store.bell import ANYBODY
+from explainery.store.jobs import Advance, Claim, JobStore, Limits
 from workers.batch import Batch
 from workers.governor import Governor
+from workers.hands import Hands
 from workers.models import ModelCache
 from workers.registry import Registry
 from workers.work import Work
@@ -21,7 +23,12 @@ from workers.work import Work
 log = structlog.get_logger()
 
 STINT_S = 2.0
-"""How long a worker keeps taking in new jobs of one group before other groups get their turn."""
+"""How long a worker keeps taking in new jobs of one group before it is another group's turn, and how many estimated seconds
+of compute it takes in hand at once."""
+SMALL_S = 0.25
+"""Estimated compute of what may always join."""
+SHIFT_S = 10.0
+"""How long a worker goes from group to group before it lets Celery look at its own messages."""
 LOOK_S = 0.01
 """How often a working worker looks for more jobs that could join."""
 LINGER_S = 0.02
@@ -31,10 +38,10 @@ RETRY_S = 0.2
 
 
 class Bell(Protocol):
-    """What tells workers that a group has work (`explainery.store.bell.Bell`)."""
+    """What wakes workers (`explainery.store.bell.Bell`)."""
 
-    def ring(self, group: str) -> None:
-        """Ring for a group."""
+    def ring(self, whom: str | None) -> None:
+        """Ring for a worker, for anybody, or (None) for nobody."""
         ...
 
 
@@ -51,68 +58,83 @@ class Engine:
         self._models = models
         self._bell = bell
         self._governor = Governor(models.device)
-        self._held: dict[str, Claim | Work] = {}
-        self._lost: set[str] = set()
+        self.hands = Hands()
         self._asked_to_leave_s: float | None = None
         self.leave: Callable[[], bool] = lambda: False
         """Says when this worker was asked to leave."""
 
-    # --- seen by the heartbeat's thread
-
     def held(self) -> list[Advance]:
-        """Every job this worker holds, and how far it is."""
-        return [
-            entry.advance() if isinstance(entry, Work) else Advance(entry.spec.id, entry.fence, 0, 1, "model_evaluations")
-            for entry in tuple(self._held.values())
-        ]
+        """Every job this worker holds, and how far it is. Called by the heartbeat's thread."""
+        return self.hands.advances()
 
-    def lose(self, job_ids: set[str]) -> None:
-        """These jobs are no longer ours: they are dropped before the next chunk."""
-        self._lost |= job_ids
-
-    # --- the work
-
-    def drain(self, group: str) -> None:
-        """Answer a bell: work on the group's jobs until none waits, or it is other groups' turn.
+    def drain(self, whom: str) -> None:
+        """Answer a bell: work on whatever waits, until nothing does that is this worker's to do.
 
         Whatever breaks, nothing stays in this worker's hands: what it held is failed by name.
         """
         try:
-            self._drain(group)
+            self._drain(whom)
         except StoreUnavailable:
-            log.warning("drain_ended", group=group, reason="Redis does not answer; the reaper rings again")
+            log.warning("drain_ended", reason="Redis does not answer; the reaper rings again")
         except Exception:
-            log.exception("engine_broke", group=group)
-            for entry in tuple(self._held.values()):
-                claim = entry.claim if isinstance(entry, Work) else entry
+            log.exception("engine_broke")
+            for claim in self.hands.claims():
                 self._fail(
                     claim, ExplaineryError("The worker failed on this job's batch; its log says more. Submit the job again.")
                 )
 
-    def _drain(self, group: str) -> None:
-        """Look, work, look again; leave when nothing came for `LINGER_S`. After a stint others have their turn."""
-        began = busy_until = time.monotonic()
-        batch: Batch | None = None
-        look, answered = 0.0, True
-        while not self._out_of_grace():
-            now = time.monotonic()
-            working = batch is not None and bool(batch.works)
-            takes_more = now < began + STINT_S and not self.leave()
-            if not (working or takes_more):
-                break
-            if takes_more and (now >= look or not working):
-                leaving = not working and (answered or now >= busy_until + LINGER_S)
-                batch, claimed = self._take_in(group, batch, answered=answered, staying=not leaving)
-                look, answered = now + LOOK_S, False
-                if not claimed and not working:
-                    if leaving:
-                        return
-                    time.sleep(PAUSE_S)
-                    continue
-            if batch is not None and batch.works:
-                self._step(batch)
+    def _drain(self, whom: str) -> None:
+        """Look, work, look again; sleep when nothing came for `LINGER_S`."""
+        ends = time.monotonic() + SHIFT_S
+        busy_until, answered = time.monotonic(), whom
+        while True:
+            if self.leave() or time.monotonic() > ends:
+                self._bell.ring(ANYBODY)  # whoever is free goes on; a bell too many harms nothing
+                return
+            sleeping = not answered and time.monotonic() >= busy_until + LINGER_S
+            batch = self._next_batch(answered, joining=not (answered or sleeping))
+            answered = ""
+            if batch is not None:
+                self._work(*batch)
                 busy_until = time.monotonic()
-        self._bell.ring(group)  # whoever is free goes on; a bell too many harms nothing
+            elif sleeping:
+                return
+            else:
+                time.sleep(PAUSE_S)
+
+    def _next_batch(self, answered: str, *, joining: bool) -> tuple[str, Batch | None] | None:
+        """Claim jobs of the group whose turn it is; None when none waits for this worker."""
+        limits = Limits(self._settings.batch_jobs, self._settings.batch_rows, STINT_S)
+        claimed = self._store.claim(self._worker, limits, answered=answered, joining=joining)
+        if claimed.group is None or not claimed.claims:
+            return None
+        return claimed.group, self._take_in(claimed.claims, None)
+
+    def _work(self, group: str, batch: Batch | None) -> None:
+        """Work on a batch until it is done; meanwhile more jobs of its group join, after a stint only while no others wait."""
+        began, look = time.monotonic(), 0.0
+        while batch is not None and not self._out_of_grace():
+            now = time.monotonic()
+            if (now >= look or not batch.works) and not self.leave():
+                batch, look = self._join(group, batch, long=now > began + STINT_S), now + LOOK_S
+            if not batch.works:
+                return
+            self._step(batch)
+
+    def _join(self, group: str, batch: Batch, *, long: bool) -> Batch:
+        """Claim jobs of the group that fit beside those in hand; small ones do beside the largest."""
+        room = Limits(
+            self._settings.batch_jobs - len(batch.works),
+            self._settings.batch_rows - batch.rows,
+            max(SMALL_S, STINT_S - batch.estimated_s),
+        )
+        if room.jobs <= 0 or room.rows <= 0 or batch.suspect:
+            return batch
+        try:
+            claims = self._store.claim(self._worker, room, group=group, joining=True, long=long).claims
+        except StoreUnavailable:
+            return batch
+        return self._take_in(claims, batch) or batch
 
     def _out_of_grace(self) -> bool:
         """Whether this worker was asked to leave so long ago that what it holds is better given back."""
@@ -120,31 +142,20 @@ class Engine:
             self._asked_to_leave_s = time.monotonic()
         return self._asked_to_leave_s is not None and time.monotonic() > self._asked_to_leave_s + self._settings.grace_s
 
-    def _take_in(self, group: str, batch: Batch | None, *, answered: bool, staying: bool) -> tuple[Batch | None, int]:
-        """Claim jobs that may join the batch, made when there is none; the batch, and how many were claimed.
-
-        `staying`: this worker looks again whatever it finds, so the ledger need not ring for what comes next.
-        """
-        jobs = self._settings.batch_jobs - (len(batch.works) if batch else 0)
-        rows = self._settings.batch_rows - (batch.rows if batch else 0)
-        if jobs <= 0 or rows <= 0 or (batch and batch.suspect):
-            return batch, 0
-        try:
-            claims = self._store.claim(group, self._worker, jobs, rows, answered=answered, joining=staying)
-        except StoreUnavailable:
-            if not batch or not batch.works:
-                raise
-            return batch, 0
-        self._held |= {claim.spec.id: claim for claim in claims}
+    def _take_in(self, claims: list[Claim], batch: Batch | None) -> Batch | None:
+        for claim in claims:
+            self.hands.take(claim)
         for claim in claims:
             batch = self._admit(claim, batch)
-        return batch, len(claims)
+        return batch
 
     def _admit(self, claim: Claim, batch: Batch | None) -> Batch | None:
         try:
-            loaded = self._models.get(claim.spec.model)
-            batch = batch or Batch(loaded, self._registry, self._governor, self._settings.batch_rows)
-            self._held[claim.spec.id] = batch.admit(claim)
+            with self.hands.busy([claim.spec.id], "load"):
+                self._note(claim, "load")
+                loaded = self._models.get(claim.spec.model)
+                batch = batch or Batch(loaded, self._registry, self._governor, self._settings.batch_rows)
+                self.hands.begin(batch.admit(self._store.unshelved(claim)))
         except ExplaineryError as error:
             self._fail(claim, error)
         except Exception:  # a job must not take the worker with it; the log keeps the trace, the client a code
@@ -155,20 +166,28 @@ class Engine:
             )
         return batch
 
+    def _note(self, claim: Claim, what: str) -> None:
+        """Say beforehand what is about to be done with a job that workers have died of."""
+        if claim.losses:
+            self._store.note(claim.spec.id, claim.fence, what)
+
     def _step(self, batch: Batch) -> None:
         """One chunk, with what has to be looked at between chunks."""
-        for job_id in self._lost & set(batch.works):
+        for job_id in self.hands.lost(batch.works):
             log.info("job_dropped", job_id=job_id)
             batch.drop(job_id)
-            self._held.pop(job_id, None)
-        self._lost.clear()
         for work in tuple(batch.works.values()):
             try:
-                work.check_deadline(time.time() * 1000)
+                work.check_time(time.time() * 1000, self._settings.job_limit_s)
             except ExplaineryError as error:
                 batch.drop(work.id)
                 self._fail(work.claim, error)
-        finished, failures = batch.step()
+        batch.plan()
+        with self.hands.busy(batch.planned_jobs, batch.planned_text):
+            if batch.suspect:
+                for work in batch.works.values():
+                    self._note(work.claim, batch.planned_text)
+            finished, failures = batch.step()
         for work in finished:
             self._succeed(work)
         for work, fault in failures:
@@ -182,14 +201,16 @@ class Engine:
             log.exception("result_broke", job_id=work.id)
             self._fail(claim, ExplaineryError("The answer could not be put together; the worker's log says why."))
             return
-        written = self._insist(lambda: self._store.succeed(self._worker, work.id, claim.fence, result, work.advance()))
-        self._held.pop(work.id, None)
+        written = self._insist(
+            lambda: self._store.succeed(self._worker, work.id, claim.fence, result, work.advance(), work.compute_s)
+        )
+        self.hands.put_down(work.id)
         log.info("job_succeeded" if written else "job_stale", job_id=work.id, request_id=claim.spec.request_id)
 
     def _fail(self, claim: Claim, error: ExplaineryError) -> None:
         told = JobError(code=error.code, detail=error.detail, retryable=error.retryable)
         written = self._insist(lambda: self._store.fail(self._worker, claim.spec.id, claim.fence, told))
-        self._held.pop(claim.spec.id, None)
+        self.hands.put_down(claim.spec.id)
         what = "job_failed" if written else "job_stale"
         log.warning(what, job_id=claim.spec.id, request_id=claim.spec.request_id, code=error.code)
 

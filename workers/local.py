@@ -74,6 +74,7 @@ class Local:
             batch.admit(claim)
         results: dict[str, Answered] = {}
         while batch.works:
+            batch.plan()
             finished, failures = batch.step()
             for _, error in failures:
                 raise error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,9 +37,19 @@ class Loaded:
 
 
 class ModelCache:
-    """Keeps the most recently used models loaded; a digest that is no longer in the repository is not answered for."""
+    """Keeps the most recently used models loaded; a digest that is no longer in the repository is not answered for.
 
-    def __init__(self, repository: Repository, registry: Registry, place: Place) -> None:
+    `told` hears of each model that was loaded, and the seconds it took.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        registry: Registry,
+        place: Place,
+        told: Callable[[ModelRef, float], None] = lambda ref, seconds: None,
+    ) -> None:
+        self._told = told
         self._repository = repository
         self._registry = registry
         self._place = place
@@ -50,9 +61,14 @@ class ModelCache:
         return self._place.device
 
     @property
+    def refs(self) -> tuple[ModelRef, ...]:
+        """The loaded models, least recently used first."""
+        return tuple(self._loaded)
+
+    @property
     def resident(self) -> tuple[str, ...]:
-        """Names of the loaded models, least recently used first."""
-        return tuple(f"{ref.name}@{ref.version}" for ref in tuple(self._loaded))
+        """Their names."""
+        return tuple(f"{ref.name}@{ref.version}" for ref in self.refs)
 
     def get(self, ref: ModelRef) -> Loaded:
         """The model, loaded if need be. Raises ModelChanged, ModelUnloadable."""
@@ -60,7 +76,9 @@ class ModelCache:
             raise changed(ref.name, ref.version)
         if ref not in self._loaded:
             self._make_room(ref)
+            began = time.perf_counter()
             self._loaded[ref] = self._load(ref)
+            self._told(ref, time.perf_counter() - began)
         self._loaded.move_to_end(ref)
         return self._loaded[ref]
 

@@ -7,6 +7,6 @@ from workers.app import app, worker
 
 
 @app.task(name=DRAIN)
-def drain(group: str) -> None:
-    """Answer a bell: work on what waits in the group."""
-    worker().drain(group)
+def drain(whom: str) -> None:
+    """Answer a bell that was rung for `whom`: work on what waits."""
+    worker().drain(whom)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainery import __version__
-from explainery.contract.errors import ComputeError, DeadlineExceeded, RequestRefused
+from explainery.contract.errors import ComputeError, DeadlineExceeded, RequestRefused, TimeLimitExceeded
 from explainery.contract.result import Cost, ModelUsed, Result
 from explainery.contract.tensors import pack_result, unpack
 from explainery.store.jobs import Advance, Claim
@@ -27,7 +27,7 @@ from workers.registry import Registry
 
 @dataclass(eq=False)
 class Work:
-    """One job at work. `company`: the most jobs that shared the batch with it."""
+    """One job at work. `company`: the most jobs that shared the batch with it; `compute_s`: its share of the model's time."""
 
     claim: Claim
     loaded: Loaded
@@ -41,6 +41,7 @@ class Work:
     model_evaluations: int = 0
     gradient_evaluations: int = 0
     company: int = 1
+    compute_s: float = 0.0
     started: int = 0
     answers: dict[int, RowAnswer] = field(default_factory=dict)
 
@@ -78,11 +79,15 @@ class Work:
         unit = "gradient_evaluations" if gradients else "model_evaluations"
         return Advance(self.id, self.claim.fence, done, max(self.total, done), unit)
 
-    def check_deadline(self, now_ms: float) -> None:
-        """Raise DeadlineExceeded when the job's deadline has passed."""
+    def check_time(self, now_ms: float, limit_s: float) -> None:
+        """Raise DeadlineExceeded when the job's deadline has passed, TimeLimitExceeded when this attempt took too long."""
         if self.claim.deadline_ms is not None and now_ms > self.claim.deadline_ms:
             raise DeadlineExceeded(
                 "The deadline passed before the explanation was finished; give it more time or a smaller budget."
+            )
+        if time.perf_counter() - self.began_s > limit_s:
+            raise TimeLimitExceeded(
+                f"The job ran longer than the {limit_s:g} s a job may run; ask with fewer rows or a smaller budget."
             )
 
     def result(self) -> bytes:

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 
 import structlog
 import torch
@@ -15,15 +16,16 @@ import torch
 from explainery import __version__
 from explainery.contract.catalogue import Offer
 from explainery.contract.errors import StoreUnavailable
+from explainery.contract.job import ModelRef, group_of
 from explainery.settings import Settings
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore, WorkerInfo
-from explainery.store.connection import connect
+from explainery.store.connection import connect, refuse_cluster
 from explainery.store.ids import new_job_id
 from explainery.store.jobs import JobStore
-from workers.device import device_of, threads_of
+from workers.device import device_of, resident_bytes, threads_of
 from workers.engine import Engine
-from workers.heartbeat import Heartbeat
+from workers.heartbeat import Heartbeat, Ledger
 from workers.models import ModelCache
 from workers.offering import offer_of
 from workers.plugins import Place
@@ -33,6 +35,12 @@ from workers.repository import Found, Repository
 log = structlog.get_logger()
 
 
+@cache
+def worker_id() -> str:
+    """This process's name in the ledger: new at each start, given by who started it or made up."""
+    return os.environ.get("EXPLAINERY_WORKER_ID") or f"{socket.gethostname()}-{new_job_id()}"
+
+
 class Worker:
     """Everything a process needs to answer bells."""
 
@@ -40,20 +48,22 @@ class Worker:
         settings = dataclasses.replace(settings, threads=threads_of(settings))
         torch.set_num_threads(settings.threads)
         self._settings = settings
-        self.id = os.environ.get("EXPLAINERY_WORKER_ID") or f"{socket.gethostname()}-{new_job_id()}"
+        self.id = worker_id()
         self._device = device_of(settings)
         self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         redis = connect(settings)
+        refuse_cluster(redis)
         self._store = JobStore(redis, settings)
         self._catalogue = CatalogueStore(redis, settings)
         self._registry = discover(settings.plugins)
         self._repository = Repository(settings.models_url)
-        self._models = ModelCache(self._repository, self._registry, Place(self._device, settings))
-        bell = Bell(settings)
-        self._engine = Engine(settings, self.id, self._store, self._registry, self._models, bell)
+        self._models = ModelCache(self._repository, self._registry, Place(self._device, settings), self._note_load)
+        self._bell = Bell(settings)
+        self._engine = Engine(settings, self.id, self._store, self._registry, self._models, self._bell)
         self._offer: tuple[float, Offer] | None = None
         self._told: set[tuple[str, int, str | None]] = set()
-        self._heartbeat = Heartbeat(settings, self._engine, self._store, self._catalogue, bell, self.info, self.offer)
+        ledger = Ledger(self._store, self._catalogue, self._bell)
+        self._heartbeat = Heartbeat(settings, self._engine, ledger, self.info, self.offer, self._groups)
 
     def start(self, leave: Callable[[], bool]) -> None:
         """Publish the catalogue and start the heartbeat. `leave` says when the process was asked to end."""
@@ -66,15 +76,25 @@ class Worker:
         """Leave in good order: give back what is held, and be listed no more."""
         self._heartbeat.stop()
         try:
-            for group in self._store.release(self.id, lost=False):
-                log.info("work_given_back", group=group)
             self._catalogue.withdraw(self.id)
+            for whom in self._store.release(self.id, lost=False):
+                self._bell.ring(whom)
         except StoreUnavailable:
             log.warning("left_without_goodbye", reason="Redis does not answer; the leases will run out")
 
-    def drain(self, group: str) -> None:
-        """Work on a group's jobs."""
-        self._engine.drain(group)
+    def drain(self, whom: str) -> None:
+        """Answer a bell that was rung for `whom`."""
+        self._engine.drain(whom)
+
+    def _groups(self) -> list[str]:
+        """The groups whose model is in memory."""
+        return [group_of(ref) for ref in self._models.refs]
+
+    def _note_load(self, ref: ModelRef, seconds: float) -> None:
+        try:
+            self._store.loaded(group_of(ref), seconds)
+        except StoreUnavailable:
+            log.warning("load_not_noted", model=ref.name)
 
     def info(self) -> WorkerInfo:
         """What this worker is, for the ledger."""
@@ -86,6 +106,7 @@ class Worker:
             started_at=self._started_at,
             resident=self._models.resident,
             environment={"explainery": __version__, "torch": torch.__version__.partition("+")[0]},
+            memory_bytes=resident_bytes(),
         )
 
     def offer(self) -> Offer:

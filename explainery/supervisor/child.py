@@ -24,7 +24,7 @@ class Launch:
     fds: tuple[int, ...] = ()
 
 
-def _nothing(launch: Launch, lost: bool) -> None:
+def _nothing(launch: Launch, lost: str | None) -> None:
     """Do nothing about a death."""
 
 
@@ -38,7 +38,7 @@ class Role:
     """What a child is there for; `launch` is asked anew at every start.
 
     `patience_s`: how long it may take to end after SIGTERM; `hurried_s`: after a second request to stop. `orphan_signal`: what
-    the kernel sends it when the supervisor dies. `on_death`: called after each death, with whether it was unexpected.
+    the kernel sends it when the supervisor dies. `on_death`: called after each death, with how it died if that was unexpected.
     `stand_in`: gives a process that takes the part at once, if there is one.
     """
 
@@ -47,7 +47,7 @@ class Role:
     patience_s: float = 10.0
     hurried_s: float = 0.0
     orphan_signal: signal.Signals = signal.SIGKILL
-    on_death: Callable[[Launch, bool], None] = _nothing
+    on_death: Callable[[Launch, str | None], None] = _nothing
     stand_in: Callable[[Launch, Path], subprocess.Popen[bytes] | None] = _nobody
 
 

@@ -26,7 +26,7 @@ class Claims:
 
     def __init__(self, settings: Settings, redis_url: str) -> None:
         self._settings = replace(settings, redis_url=redis_url)
-        self._pending: dict[str, bool] = {}
+        self._pending: dict[str, str | None] = {}
 
     @property
     def due_s(self) -> float:
@@ -37,8 +37,8 @@ class Claims:
         """Import Celery and what else a release needs now: when a worker dies, there is no time for it."""
         _ = self._store
 
-    def give_back(self, launch: Launch, lost: bool) -> None:
-        """Note that a worker is dead and settle. `lost`: it died at work, which counts against the jobs it held."""
+    def give_back(self, launch: Launch, lost: str | None) -> None:
+        """Note that a worker is dead and settle. `lost`: how it died at work, which counts against the jobs it held."""
         self._pending[launch.identity] = lost
         self.settle()
 
@@ -54,14 +54,14 @@ class Claims:
                 log.exception("what %s held could not be given back; its leases will run out", worker)
             del self._pending[worker]
 
-    def _release(self, worker: str, lost: bool) -> None:
+    def _release(self, worker: str, lost: str | None) -> None:
         jobs, catalogue, bell = self._store
         catalogue.withdraw(worker)
-        groups = jobs.release(worker, lost=lost)
-        for group in groups:
-            bell.ring(group)
-        if groups:
-            log.info("gave back what %s held in %d groups", worker, len(groups))
+        calls = jobs.release(worker, lost=lost is not None, manner=lost or "left")
+        for whom in calls:
+            bell.ring(whom)
+        if calls:
+            log.info("gave back what %s held", worker)
 
     @cached_property
     def _store(self) -> tuple[JobStore, CatalogueStore, Bell]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ class Keeper:
             if unfinished:
                 log.warning("%s did not end in time and was killed", charge.child.role.name)
             charge.child.kill()
-            self._mourn(charge.child, lost=False)
+            self._mourn(charge.child, lost=None)
             charge.child.forget()
 
     def _await_end(self, children: Sequence[Child]) -> None:
@@ -101,21 +102,21 @@ class Keeper:
             child.role.name, lived_s, _manner(code), wait_s, child.log_file,
         )  # fmt: skip
         if wait_s == 0:
-            self._restart_first(charge)
+            self._restart_first(charge, _manner(code))
         else:
-            self._mourn(child, lost=True)
+            self._mourn(child, lost=_manner(code))
 
-    def _restart_first(self, charge: _Charge) -> None:
+    def _restart_first(self, charge: _Charge, manner: str) -> None:
         """Start the successor before the claims are given back: it has imports to do meanwhile."""
         launch, on_death = charge.child.launch, charge.child.role.on_death
         self._begin(charge)
         if launch is not None:
-            on_death(launch, True)
+            on_death(launch, manner)
 
-    def _mourn(self, child: Child, *, lost: bool) -> None:
+    def _mourn(self, child: Child, *, lost: str | None) -> None:
         if child.launch is not None:
             child.role.on_death(child.launch, lost)
 
 
 def _manner(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

@@ -18,11 +18,6 @@ def is_ready(base_url: str) -> bool:
 
 def answers_redis(url: str) -> bool:
     """Whether Redis answers a PING (not while it is still loading its data)."""
-    from redis import Redis
-    from redis.exceptions import RedisError
+    from explainery.store.connection import trouble
 
-    try:
-        with Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S) as client:
-            return bool(client.ping())
-    except RedisError:
-        return False
+    return trouble(url, _TIMEOUT_S) is None

@@ -28,6 +28,7 @@ def run(
     done: dict[int, Work] = {}
     failed: dict[int, ExplaineryError] = {}
     while batch.works:
+        batch.plan()
         finished, failures = batch.step()
         done |= {numbers[work.id]: work for work in finished}
         failed |= {numbers[work.id]: error for work, error in failures}
@@ -100,6 +101,7 @@ def test_a_small_job_does_not_wait_for_a_big_one(lab: Local) -> None:
     batch.admit(small)
     ended: list[str] = []
     while batch.works:
+        batch.plan()
         finished, _ = batch.step()
         ended += [work.id for work in finished]
     assert ended == [small.spec.id, big.spec.id]

@@ -27,8 +27,9 @@ class Bells:
     def __init__(self) -> None:
         self.rung: list[str] = []
 
-    def ring(self, group: str) -> None:
-        self.rung.append(group)
+    def ring(self, whom: str | None) -> None:
+        if whom is not None:
+            self.rung.append(whom)
 
 
 class Shop:
@@ -104,7 +105,7 @@ def slowed(shop: Shop, monkeypatch: pytest.MonkeyPatch, seconds: float = 0.02) -
 
 def test_drain_answers_all_that_waits(shop: Shop) -> None:
     specs = [shop.submit("linear", rows=[[float(n), 1.0, 1.0, 1.0]], method="exact_shapley") for n in range(10)]
-    shop.engine().drain(specs[0].group)
+    shop.engine().drain("any")
     for number, spec in enumerate(specs):
         result, arrays = unpack_result(shop.store.result(spec.id))
         np.testing.assert_allclose(arrays["attributions.input"][0], np.array([number, 1, 1, 1]) * [2, -1, 0.5, 3])
@@ -114,13 +115,13 @@ def test_drain_answers_all_that_waits(shop: Shop) -> None:
 
 
 def test_a_drain_of_nothing_is_no_work(shop: Shop) -> None:
-    shop.engine().drain("nobody@1:0")
+    shop.engine().drain("any")
 
 
 def test_jobs_that_arrive_meanwhile_join(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     slowed(shop, monkeypatch)
     big = shop.submit("linear", "smoothgrad", params=SLOW)
-    thread = in_thread(lambda: shop.engine().drain(big.group))
+    thread = in_thread(lambda: shop.engine().drain("any"))
     until(lambda: shop.state(big) is JobState.RUNNING)
     small = shop.submit("linear")
     until(lambda: shop.state(small) is JobState.SUCCEEDED)
@@ -133,10 +134,10 @@ def test_jobs_that_arrive_meanwhile_join(shop: Shop, monkeypatch: pytest.MonkeyP
 def test_a_canceled_job_is_dropped_and_its_worker_goes_on(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     slowed(shop, monkeypatch)
     engine, spec = shop.engine(), shop.submit("linear", "smoothgrad", rows=[[1.0] * 4] * 50, params=SLOW)
-    thread = in_thread(lambda: engine.drain(spec.group))
+    thread = in_thread(lambda: engine.drain("any"))
     until(lambda: shop.state(spec) is JobState.RUNNING)
     shop.store.cancel(spec.id)
-    engine.lose(shop.store.renew("w1", engine.held()))
+    engine.hands.lose(shop.store.renew("w1", engine.held()))
     thread.join(timeout=10)
     assert not thread.is_alive()
     assert shop.state(spec) is JobState.CANCELED
@@ -146,7 +147,7 @@ def test_a_canceled_job_is_dropped_and_its_worker_goes_on(shop: Shop, monkeypatc
 def test_a_deadline_is_seen_between_chunks(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     slowed(shop, monkeypatch)
     spec = shop.submit("linear", "smoothgrad", rows=[[1.0] * 4] * 50, params=SLOW, deadline_s=0.3)
-    shop.engine().drain(spec.group)
+    shop.engine().drain("any")
     job = shop.store.get(spec.id)
     assert (job.status, job.error and job.error.code) == (JobState.EXPIRED, "deadline_exceeded")
 
@@ -155,11 +156,11 @@ def test_a_late_result_is_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch) -
     """The first worker sleeps through its lease; the second one's result stands, published once."""
     slowed(shop, monkeypatch, seconds=0.6)
     spec = shop.submit("linear", "smoothgrad", params={"samples": 40, "noise": 0.0})
-    first = in_thread(lambda: shop.engine("sleeper").drain(spec.group))
+    first = in_thread(lambda: shop.engine("sleeper").drain("any"))
     until(lambda: shop.state(spec) is JobState.RUNNING)
     until(lambda: shop.store.reap(backlog=0).requeued == 1)
     monkeypatch.undo()
-    shop.engine("second").drain(spec.group)
+    shop.engine("second").drain("any")
     stored = shop.store.result(spec.id)
     revision = shop.store.get(spec.id).revision
     first.join()
@@ -171,7 +172,7 @@ def test_a_late_result_is_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch) -
 def test_another_digest_is_not_answered_for(shop: Shop) -> None:
     other = ModelRef(name="linear", version="1", digest="sha256:" + "0" * 64)
     spec = shop.submit("linear", ref=other)
-    shop.engine().drain(spec.group)
+    shop.engine().drain("any")
     job = shop.store.get(spec.id)
     assert job.error is not None
     assert (job.status, job.error.code) == (JobState.FAILED, "model_changed")
@@ -180,7 +181,7 @@ def test_another_digest_is_not_answered_for(shop: Shop) -> None:
 def test_progress_is_reported(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     slowed(shop, monkeypatch)
     engine, spec = shop.engine(), shop.submit("linear", "smoothgrad", rows=[[1.0] * 4] * 10, params=SLOW)
-    thread = in_thread(lambda: engine.drain(spec.group))
+    thread = in_thread(lambda: engine.drain("any"))
     until(lambda: engine.held() and engine.held()[0].done > 0)
     shop.store.renew("w1", engine.held())
     progress = shop.store.get(spec.id).progress
@@ -193,20 +194,20 @@ def test_progress_is_reported(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_worker_that_is_asked_to_leave_takes_nothing_new(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     slowed(shop, monkeypatch)
     engine, spec = shop.engine(), shop.submit("linear", "smoothgrad", params={"samples": 200})
-    thread = in_thread(lambda: engine.drain(spec.group))
+    thread = in_thread(lambda: engine.drain("any"))
     until(lambda: shop.state(spec) is JobState.RUNNING)
     engine.leave = lambda: True
     late = shop.submit("linear")
     thread.join()
     assert shop.state(spec) is JobState.SUCCEEDED
     assert shop.state(late) is JobState.QUEUED
-    assert shop.bells.rung == [spec.group]
+    assert shop.bells.rung == ["any"]
 
 
 def test_an_engine_that_breaks_fails_what_it_held(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = shop.submit("linear")
     monkeypatch.setattr("workers.batch.Batch.step", lambda self: 1 / 0)
     engine = shop.engine()
-    engine.drain(spec.group)
+    engine.drain("any")
     assert shop.state(spec) is JobState.FAILED
     assert engine.held() == []

@@ -27,7 +27,7 @@ def test_a_killed_child_is_back_at_once_under_a_new_identity(supervise, pid_of, 
     until(lambda: pid_of("worker-1") != first and alive(pid_of("worker-1")))
     assert time.monotonic() - begun < 2.0
     until((tmp_path / "deaths").exists)
-    assert (tmp_path / "deaths").read_text() == "worker-1-0 True\n"
+    assert (tmp_path / "deaths").read_text() == "worker-1-0 SIGKILL\n"
 
 
 def test_a_child_that_cannot_live_is_started_ever_more_rarely(supervise, until, tmp_path):
@@ -45,7 +45,7 @@ def test_sigterm_ends_everything_in_reverse_and_exits_0(supervise, pid_of, alive
     assert supervisor.wait(timeout=10) == 0
     assert not any(map(alive, pids))
     assert not list((tmp_path / "run").glob("*.pid"))
-    assert (tmp_path / "deaths").read_text() == "service-0 False\nredis-0 False\n"
+    assert (tmp_path / "deaths").read_text() == "service-0 None\nredis-0 None\n"
 
 
 def test_a_second_signal_ends_the_patience(supervise, pid_of, until, alive, tmp_path):
