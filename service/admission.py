@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from explainery.contract.effort import effort_of
 from explainery.contract.errors import InvalidInput
-from explainery.contract.job import JobRequest, JobSpec, ModelRef
+from explainery.contract.job import DEFAULT_TENANT, JobRequest, JobSpec, ModelRef
 from explainery.contract.model_card import ModelCard
 from service.baselines import read_baseline
 from service.choice import check_method, choose_method
@@ -17,6 +18,7 @@ from service.faults import fault
 from service.inputs import read_tensors
 from service.instances import read_instances
 from service.rows import Rows
+from service.sameness import content_of
 from service.shelf import Shelf
 from service.targets import read_target
 
@@ -32,18 +34,31 @@ class Admitted:
     arrays: dict[str, NDArray[Any]]
 
 
-def admit(request: JobRequest, shelf: Shelf, *, max_rows: int, job_id: str, request_id: str | None = None) -> Admitted:
+@dataclass(frozen=True)
+class Terms:
+    """Who asks, under which id the request is logged, how many rows a job may have, and whose answers it may share.
+
+    `dedupe`: see `content_of`.
+    """
+
+    tenant: str = DEFAULT_TENANT
+    request_id: str | None = None
+    max_rows: int = 4096
+    dedupe: str = "off"
+
+
+def admit(request: JobRequest, shelf: Shelf, terms: Terms, *, job_id: str) -> Admitted:
     """Check a request against what is on offer. Raises a subclass of RequestRefused that says what to change."""
     entry = shelf.usable(request.model)
     check_method(request, entry, shelf)
-    rows = _rows(request, entry.card, max_rows)
+    rows = _rows(request, entry.card, terms.max_rows)
     choice = choose_method(request, entry, shelf, rows.shapes)
     target = read_target(request.target, entry.card, rows.count)
-    baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, max_rows)
+    baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
     spec = JobSpec(
         id=job_id,
         model=ModelRef(name=entry.name, version=str(entry.version), digest=entry.digest),
-        method=choice.method,
+        method=choice.spec.name,
         method_requested=request.method,
         method_reason=choice.reason,
         params=choice.params,
@@ -55,9 +70,12 @@ def admit(request: JobRequest, shelf: Shelf, *, max_rows: int, job_id: str, requ
         decision_id=request.decision_id,
         deadline_s=request.deadline_s,
         priority=request.priority,
-        request_id=request_id,
+        request_id=terms.request_id,
+        tenant=terms.tenant,
+        effort=effort_of(choice.spec, choice.params, rows.count, choice.players),
     )
-    return Admitted(spec, {**rows.arrays, **baseline_arrays})
+    arrays = {**rows.arrays, **baseline_arrays}
+    return Admitted(spec.model_copy(update={"content": content_of(spec, arrays, choice.spec, terms.dedupe)}), arrays)
 
 
 def _rows(request: JobRequest, card: ModelCard, max_rows: int) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from apiflask import APIFlask
@@ -11,6 +12,7 @@ from explainery.settings import Settings, load
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
 from explainery.store.connection import connect
+from explainery.store.figures import look
 from explainery.store.jobs import JobStore
 from explainery.store.watch import Watcher
 from service.logs import request_log
@@ -50,6 +52,6 @@ def join(settings: Settings) -> Parts:
         catalogue=catalogue,
         watcher=Watcher(redis),
         bell=Bell(settings),
-        metrics=Metrics(jobs, catalogue),
+        metrics=Metrics(partial(look, redis), catalogue),
         log=request_log(),
     )

@@ -17,10 +17,11 @@ from service.shelf import Shelf, check_available, working
 
 @dataclass(frozen=True)
 class Choice:
-    """A method by name, its complete parameters, and why `auto` chose it."""
+    """A method, its complete parameters, why `auto` chose it, and how many players there are (None: a worker can tell)."""
 
-    method: str
+    spec: MethodSpec
     params: dict[str, Any]
+    players: int | None
     reason: str | None = None
 
 
@@ -40,13 +41,13 @@ def choose_method(request: JobRequest, entry: ModelEntry, shelf: Shelf, shapes: 
     if spec is AUTO:
         name, reason = choose(entry, shelf.methods, given, players)
         chosen = shelf.methods[name]
-        return Choice(name, chosen.complete(passed_on(chosen, given)), reason)
+        return Choice(chosen, chosen.complete(passed_on(chosen, given)), players, reason)
     for param in spec.params:
         if param.type == "sizes":
             check_sizes(entry.card, param.name, given[param.name], shapes)
     if spec.max_players is not None and players is not None and players > spec.max_players:
         raise refusal(TooManyFeatures, "method", _too_many(spec, entry, shelf, players))
-    return Choice(spec.name, given)
+    return Choice(spec, given, players)
 
 
 def _players(entry: ModelEntry, params: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> int | None:

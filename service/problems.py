@@ -70,7 +70,10 @@ def result_missing(error: JobNotFinished, job: Job) -> Response:
 
 def _explainery_problem(error: ExplaineryError) -> Response:
     more = {name: getattr(error, name) for name in ("errors", "limit", "unit", "state") if getattr(error, name, None)}
-    return problem(status_of(error), error.code, error.detail, retryable=error.retryable, **more)
+    answer = problem(status_of(error), error.code, error.detail, retryable=error.retryable, **more)
+    if isinstance(error, errors.QueueFull):
+        answer.headers["Retry-After"] = str(error.retry_after_s)
+    return answer
 
 
 def _framework_problem(error: HTTPException) -> Response:

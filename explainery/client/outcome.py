@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def read_job(document: dict[str, Any]) -> Job:
     """A job of the wire. Fields of a newer service are left out; those an older one does not send are None."""
-    unknown = dict.fromkeys(Job.model_fields, None) | {"method_requested": document.get("method"), "revision": 0}
+    unknown = {name: field.get_default() if not field.is_required() else None for name, field in Job.model_fields.items()}
+    unknown |= {"method_requested": document.get("method"), "revision": 0}
     return Job.model_validate({**unknown, "priority": "interactive", **document}, extra="ignore")
 
 

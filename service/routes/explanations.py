@@ -12,13 +12,14 @@ from explainery.contract.errors import JobNotFound
 from explainery.contract.job import JobRequest, JobState
 from explainery.contract.tensors import pack
 from explainery.store.ids import ALPHABET, new_job_id
-from service.admission import admit
+from service.admission import Terms, admit
 from service.answers import accepted, job_answer, json_answer, unchanged_answer
 from service.body import read_json
 from service.documents import job_document
 from service.openapi import answers
 from service.parts import parts
 from service.prefer import read_preference
+from service.tenant import HEADER, read_tenant
 from service.validation import validated
 from service.waiting import submitted, until_changed, until_ended
 
@@ -50,14 +51,15 @@ def submit() -> Response:
     context = parts()
     job_id = new_job_id()
     asked = validated(JobRequest, read_json(request))
-    admitted = admit(asked, context.shelf(), max_rows=context.settings.max_rows, job_id=job_id, request_id=g.request_id)
+    tenant = read_tenant(request.headers.get(HEADER))
+    terms = Terms(tenant, g.request_id, context.settings.max_rows, context.settings.dedupe)
+    admitted = admit(asked, context.shelf(), terms, job_id=job_id)
     inputs = pack(admitted.arrays)
     g.job_id = job_id
     preference = read_preference(request.headers.get("Prefer"), context.settings.max_wait_s)
 
     def enter() -> None:
-        if context.jobs.admit(admitted.spec, inputs):
-            context.bell.ring(admitted.spec.group)
+        context.bell.ring(context.jobs.admit(admitted.spec, inputs, fresh=asked.fresh).ring)
 
     job = submitted(context, job_id, enter, preference.wait_s)
     status = 200 if job.status.ended and preference.wait_s else 202
@@ -99,14 +101,16 @@ def get_job(job_id: str) -> Response:
 def cancel(job_id: str) -> Response:
     """Cancel a job that has not ended."""
     accepted("application/json")
-    return job_answer(parts().jobs.cancel(known_id(job_id)))
+    job, whom = parts().jobs.cancel(known_id(job_id))
+    parts().bell.ring(whom)
+    return job_answer(job)
 
 
 @blueprint.delete("/<job_id>")
 @blueprint.doc(operation_id="forget_explanation", responses=answers(None, {204: "Forgotten."}))
 def forget(job_id: str) -> Response:
     """Delete a job, its inputs and its result for good; its id answers 410 from now on."""
-    parts().jobs.forget(known_id(job_id))
+    parts().bell.ring(parts().jobs.forget(known_id(job_id)))
     return Response(status=204)
 
 

@@ -8,7 +8,7 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from explainery.contract.errors import JobNotFinished
-from explainery.contract.tensors import result_document, result_npz
+from explainery.contract.tensors import named, result_document, result_npz
 from service.answers import accepted, json_answer
 from service.openapi import result_answers
 from service.parts import parts
@@ -31,7 +31,7 @@ def get_result(job_id: str) -> Response:
     """Get the result of a job that succeeded: JSON, a NumPy archive or a safetensors file, by the `Accept` header."""
     media_type = accepted(JSON, *ENCODERS)
     try:
-        stored = parts().jobs.result(known_id(job_id))
+        stored = named(parts().jobs.result(known_id(job_id)), job_id)
     except JobNotFinished as error:
         return result_missing(error, parts().jobs.get(job_id))
     headers = {"Vary": "Accept"}

@@ -71,7 +71,7 @@ def test_every_form_of_inputs_means_the_same(client: Client, inputs):
 
 def test_progress_is_told_until_the_end(client: Client):
     told = []
-    job = client.submit("slow", ROWS, "exact_shapley", target=None)
+    job = client.submit("slow", ROWS, "exact_shapley", target=None, fresh=True)
     client.wait(job, timeout_s=60, progress=told.append)
     assert told[-1].status is JobState.SUCCEEDED
     assert len(told) >= 2

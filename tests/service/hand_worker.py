@@ -15,7 +15,7 @@ from explainery.contract.tensors import pack_result, unpack
 from explainery.settings import Settings
 from explainery.store.catalogue import CatalogueStore, WorkerInfo
 from explainery.store.connection import connect
-from explainery.store.jobs import Advance, Claim, JobStore
+from explainery.store.jobs import Advance, Claim, JobStore, Limits
 
 NAME = "worker-hand"
 
@@ -32,21 +32,14 @@ class HandWorker:
         info = WorkerInfo(NAME, 1, "here", "cpu", "2026-01-01T00:00:00Z", (), {"explainery": "0.1.0"})
         self.catalogue.publish(info, self.offer)
 
-    def claim(self, group: str) -> Claim:
-        (claim,) = self.jobs.claim(group, NAME, 1, 1)
-        return claim
-
-    def groups(self) -> list[str]:
-        return [name.decode() for name in self.redis.zrange("{explainery}:groups", 0, -1)]
-
     def take(self) -> Claim:
-        (group,) = self.groups()
-        return self.claim(group)
+        (claim,) = self.jobs.claim(NAME, Limits(1, 1)).claims
+        return claim
 
     def succeed(self, claim: Claim) -> bool:
         rows = claim.spec.rows
         done = Advance(claim.spec.id, claim.fence, rows, rows, "model_evaluations")
-        return self.jobs.succeed(NAME, claim.spec.id, claim.fence, result_of(claim), done)
+        return self.jobs.succeed(NAME, claim.spec.id, claim.fence, result_of(claim), done, 0.001)
 
     def fail(self, claim: Claim, code: str = "model_failed") -> bool:
         error = JobError(code=code, detail="The model raised ValueError.", retryable=False)
@@ -55,9 +48,8 @@ class HandWorker:
     def serve(self) -> None:
         """Answer every job until told to stop."""
         while not self.stop.wait(0.002):
-            for group in self.groups():
-                for claim in self.jobs.claim(group, NAME, 8, 8):
-                    self.succeed(claim)
+            for claim in self.jobs.claim(NAME, Limits(8, 8)).claims:
+                self.succeed(claim)
 
     def close(self) -> None:
         self.stop.set()

@@ -11,7 +11,7 @@ import pytest
 from explainery.contract.catalogue import Offer
 from explainery.contract.errors import RequestRefused
 from explainery.contract.job import JobRequest
-from service.admission import Admitted, admit
+from service.admission import Admitted, Terms, admit
 from service.features import count_players
 from service.rows import ANY
 from service.shelf import Shelf
@@ -25,7 +25,7 @@ def enter(offer: Offer) -> Any:
 
     def run(**request: Any) -> Admitted:
         asked = JobRequest.model_validate({"method": "kernel_shap", **request})
-        return admit(asked, shelf, max_rows=100, job_id="0" * 26)
+        return admit(asked, shelf, Terms(max_rows=100), job_id="0" * 26)
 
     return run
 
