@@ -5,7 +5,15 @@ from __future__ import annotations
 import click
 
 from explainery.client.problems import ClientError, JobFailed, ServiceError, WaitTimedOut
-from explainery.contract.errors import ExplaineryError, SettingsInvalid
+from explainery.contract.errors import (
+    ExplaineryError,
+    JobGone,
+    JobNotFound,
+    QueueFull,
+    RequestRefused,
+    SettingsInvalid,
+    StoreUnavailable,
+)
 from explainery.supervisor.failures import CannotStart
 
 OK, FAILED, USAGE, REFUSED, UNREACHABLE, TIMED_OUT = range(6)
@@ -43,8 +51,10 @@ def _code(error: Exception) -> int | None:
             return FAILED
         case ServiceError():
             return REFUSED if error.refused else UNREACHABLE
-        case ClientError() | CannotStart():
+        case ClientError() | CannotStart() | StoreUnavailable() | QueueFull():
             return UNREACHABLE
+        case JobNotFound() | JobGone() | RequestRefused():
+            return REFUSED
         case SettingsInvalid():
             return USAGE
         case ExplaineryError():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from explainery.contract.errors import SettingsInvalid
 from explainery.settings import Settings
 from explainery.supervisor.embedded_redis import find_server
 from explainery.supervisor.ports import is_free
@@ -63,11 +64,14 @@ def _redis(settings: Settings) -> Finding:
 def _reachable(url: str) -> Finding:
     if find_spec("redis") is None:
         return Finding("Redis", False, "cannot be asked without the package redis", "pip install 'explainery[service]'")
-    from explainery.supervisor.readiness import answers_redis
+    from explainery.store.connection import trouble
 
-    ok = answers_redis(url)
+    try:
+        wrong = trouble(url)
+    except (SettingsInvalid, ValueError) as error:
+        wrong = str(error)
     remedy = "check EXPLAINERY_REDIS_URL and that the server runs"
-    return Finding("Redis", ok, "EXPLAINERY_REDIS_URL answers" if ok else "EXPLAINERY_REDIS_URL does not answer", remedy)
+    return Finding("Redis", wrong is None, "EXPLAINERY_REDIS_URL answers" if wrong is None else wrong, remedy)
 
 
 def _home(settings: Settings) -> Finding:

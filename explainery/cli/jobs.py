@@ -1,4 +1,4 @@
-"""`explainery jobs list|show|cancel`."""
+"""`explainery jobs list|show|cancel`; `quarantine.py` has the others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from itertools import islice
 
 import click
 
+from explainery.cli import quarantine
 from explainery.cli.printing import plain, print_json, print_table
 from explainery.cli.service_url import connect, json_option, url_option
 from explainery.contract.job import Job, JobState
@@ -13,7 +14,11 @@ from explainery.contract.job import Job, JobState
 
 @click.group()
 def command() -> None:
-    """List, show and cancel jobs."""
+    """List, show and cancel jobs; look after those in quarantine."""
+
+
+for _command in (quarantine.list_jobs, quarantine.release_job, quarantine.drop_job):
+    command.add_command(_command)
 
 
 @command.command("list")

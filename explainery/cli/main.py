@@ -16,6 +16,8 @@ COMMANDS = {
     "jobs": "jobs",
     "models": "models",
     "methods": "methods",
+    "status": "status",
+    "top": "top",
     "doctor": "doctor",
     "redis": "redis",
     "worker": "worker",

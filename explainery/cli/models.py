@@ -1,4 +1,4 @@
-"""`explainery models list|check`."""
+"""`explainery models list|check|quarantined|release`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from explainery.cli import exits
+from explainery.cli.ledger import quarantine
 from explainery.cli.printing import plain, print_json, print_table
 from explainery.cli.service_url import connect, json_option, url_option
 
 
 @click.group()
 def command() -> None:
-    """List the models of the service; check a model folder."""
+    """List the models of the service; check a model folder; look after models in quarantine."""
 
 
 @command.command("list")
@@ -49,6 +50,37 @@ def check_models(folder: Path, as_json: bool) -> None:
             click.echo(f"  {fault.loc}: {plain(fault.msg)}")
     if any(report.values()):
         raise SystemExit(exits.FAILED)
+
+
+@command.command("quarantined")
+@json_option
+def list_banned(as_json: bool) -> None:
+    """List models that workers kept dying of.
+
+    Asks Redis itself, as `explainery worker` finds it.
+    """
+    with quarantine() as (jobs, _):
+        banned = jobs.models()
+    if as_json:
+        print_json([vars(model) for model in banned])
+        return
+    rows = ((model.group, model.since, str(model.deaths), model.last_exit) for model in banned)
+    print_table(("model", "since", "deaths", "last exit"), rows)
+
+
+@command.command("release")
+@click.argument("group", metavar="MODEL")
+def release_banned(group: str) -> None:
+    """Let a model in quarantine be used again.
+
+    MODEL is what `explainery models quarantined` lists: name, version and digest. Jobs that failed meanwhile stay failed.
+    """
+    with quarantine() as (jobs, _):
+        released = jobs.release_model(group)
+    if not released:
+        raise exits.Failure(
+            "There is no such model in quarantine; `explainery models quarantined` lists those there are.", exits.REFUSED
+        )
 
 
 def _row(model: dict[str, Any]) -> tuple[str, ...]:

@@ -24,20 +24,28 @@ def table(columns: Sequence[str], title: str | None = None) -> Table:
     return made
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
-    """Print a table."""
+def filled(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> Table:
+    """A table with its rows."""
     made = table(columns, title)
     for row in rows:
         made.add_row(*(plain(cell) for cell in row))
-    show(made)
+    return made
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
+    """Print a table."""
+    show(filled(columns, rows, title))
 
 
 def show(made: Table) -> None:
     """Print to standard output; in full width when that is no terminal."""
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=200)
-    console.print(made)
+    console().print(made)
+
+
+def console() -> Console:
+    """Standard output, where nothing that others wrote is read as markup; in full width when it is no terminal."""
+    made = Console(highlight=False, markup=False)
+    return made if made.is_terminal else Console(highlight=False, markup=False, width=200)
 
 
 def plain(text: object) -> str:
