@@ -53,7 +53,7 @@ def explain_and_report(model: str, method: str, params: dict[str, float]) -> Non
 
 
 def _high_water_mib() -> float:
-    """This program's peak. (`ru_maxrss` will not do: it begins with the size of the process that started this one.)"""
+    """This program's peak: not `ru_maxrss`, which begins with the size of the process that started this one."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)[1]) / 1024  # type: ignore[index]  # Linux has it
 
