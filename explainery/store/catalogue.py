@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from explainery.contract.catalogue import Offer
@@ -36,6 +36,9 @@ class WorkerInfo:
     resident: tuple[str, ...]
     environment: dict[str, str | None]
     memory_bytes: int = 0
+
+
+_KNOWN = {field.name for field in fields(WorkerInfo)}
 
 
 class CatalogueStore:
@@ -93,7 +96,7 @@ class CatalogueStore:
         if self._merged is not None and self._merged[0] == digests:
             return self._merged
         texts = self._redis.mget([key("offer", digest) for digest in digests]) if digests else []
-        offers = [Offer.model_validate_json(text) for text in texts if text is not None]
+        offers = [Offer.model_validate_json(text, extra="ignore") for text in texts if text is not None]
         if not offers:
             raise CatalogueUnavailable("No worker has said what it offers yet; start one, or wait until it is up.")
         return digests, merge(offers)
@@ -111,6 +114,7 @@ class CatalogueStore:
 
 
 def _read(text: bytes) -> tuple[WorkerInfo, str]:
+    """A worker and its offer's digest. A newer worker may say more than is known here: that is left out."""
     said = json.loads(text)
-    worker = said["worker"]
+    worker = {name: value for name, value in said["worker"].items() if name in _KNOWN}
     return WorkerInfo(**{**worker, "resident": tuple(worker["resident"])}), said["offer"]

@@ -32,8 +32,8 @@ class Claim:
 
 
 def read_job(record: Record) -> Job:
-    """The job a record describes."""
-    spec = JobSpec.model_validate_json(record[b"spec"])
+    """The job a record describes. A newer process may have written it: fields unknown here are left out."""
+    spec = JobSpec.model_validate_json(record[b"spec"], extra="ignore")
     error = record.get(b"error")
     return Job(
         id=spec.id,

@@ -57,7 +57,7 @@ def _read(name: str) -> str:
 
 def _constants(settings: Settings) -> str:
     result_ttl = settings.result_ttl_s * 1000
-    record_ttl = result_ttl + DAY_MS
+    record_ttl = result_ttl + min(DAY_MS, 5 * result_ttl)  # the reaper is sooner, when there is one
     numbers = {
         "LEASE": round(settings.lease_s * 1000),
         "RESULT_TTL": result_ttl,

@@ -7,7 +7,7 @@ from explainery.contract.job import JobState
 from explainery.store.keys import PREFIX, key
 
 REMEMBERED = {"sequence", "gone"}
-NO_JOBS = ("awake", "resident", "bells", "rung", "ended", "pace", "counts", "virtual", "promised", "histogram")
+NO_JOBS = ("awake", "turns", "resident", "bells", "rung", "ended", "pace", "counts", "virtual", "promised", "histogram")
 """Kinds of keys that are no job's: figures, and who was at work a moment ago."""
 
 
