@@ -7,10 +7,10 @@ from typing import Any
 
 import structlog
 from celery import signals
-from celery.worker import state
 
 from explainery import settings
 from explainery.store.bell import celery_app, queue_of
+from workers.leaving import mind_signals
 from workers.logs import configure_logs
 from workers.worker import Worker, worker_id
 
@@ -24,7 +24,7 @@ app.conf.imports = ("workers.tasks",)
 def worker() -> Worker:
     """This process's worker. Made on first use, so that with a forking pool each child has its own."""
     made = Worker(settings.load())
-    made.start(leave=lambda: state.should_stop is not None and state.should_stop is not False)
+    made.start()
     return made
 
 
@@ -43,6 +43,12 @@ def _listen(instance: Any, **_: Any) -> None:
 def _boot(sender: Any, **_: Any) -> None:
     if _in_process(sender):
         _begin()
+
+
+@signals.worker_ready.connect
+def _mind_signals(sender: Any, **_: Any) -> None:
+    if _in_process(sender.controller):
+        mind_signals()
 
 
 @signals.worker_process_init.connect

@@ -62,6 +62,8 @@ class Engine:
         self._asked_to_leave_s: float | None = None
         self.leave: Callable[[], bool] = lambda: False
         """Says when this worker was asked to leave."""
+        self.leave_at_once: Callable[[], bool] = lambda: False
+        """Says when it was asked not to wait for its grace."""
 
     def held(self) -> list[Advance]:
         """Every job this worker holds, and how far it is. Called by the heartbeat's thread."""
@@ -137,7 +139,9 @@ class Engine:
         return self._take_in(claims, batch) or batch
 
     def _out_of_grace(self) -> bool:
-        """Whether this worker was asked to leave so long ago that what it holds is better given back."""
+        """Whether this worker was asked to leave at once, or so long ago that what it holds is better given back."""
+        if self.leave_at_once():
+            return True
         if self._asked_to_leave_s is None and self.leave():
             self._asked_to_leave_s = time.monotonic()
         return self._asked_to_leave_s is not None and time.monotonic() > self._asked_to_leave_s + self._settings.grace_s

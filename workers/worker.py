@@ -6,7 +6,6 @@ import dataclasses
 import os
 import socket
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 
@@ -26,6 +25,7 @@ from explainery.store.jobs import JobStore
 from workers.device import device_of, resident_bytes, threads_of
 from workers.engine import Engine
 from workers.heartbeat import Heartbeat, Ledger
+from workers.leaving import asked, at_once
 from workers.models import ModelCache
 from workers.offering import offer_of
 from workers.plugins import Place
@@ -65,9 +65,9 @@ class Worker:
         ledger = Ledger(self._store, self._catalogue, self._bell)
         self._heartbeat = Heartbeat(settings, self._engine, ledger, self.info, self.offer, self._groups)
 
-    def start(self, leave: Callable[[], bool]) -> None:
-        """Publish the catalogue and start the heartbeat. `leave` says when the process was asked to end."""
-        self._engine.leave = leave
+    def start(self) -> None:
+        """Publish the catalogue and start the heartbeat."""
+        self._engine.leave, self._engine.leave_at_once = asked, at_once
         self._heartbeat.start()
         offer = self.offer()
         log.info("worker_started", worker=self.id, device=self._device, models=len(offer.models), methods=len(offer.methods))

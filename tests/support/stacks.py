@@ -55,8 +55,12 @@ class Stack:
         self.http = httpx.Client(base_url=line.split()[1], timeout=30)
 
     def stop(self) -> int:
-        self.http.close()
         self._process.send_signal(signal.SIGTERM)
+        return self.ended_by_itself()
+
+    def ended_by_itself(self) -> int:
+        """Wait for an end that somebody else has asked for."""
+        self.http.close()
         code = self._process.wait(timeout=START_S)
         assert self._process.stdout is not None
         self._process.stdout.close()
