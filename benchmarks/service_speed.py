@@ -29,7 +29,7 @@ HEADERS = {"Content-Type": "application/json"}
 
 def main() -> None:
     """Print the tables of the service."""
-    with tempfile.TemporaryDirectory() as home, _service(Path(home)) as address:
+    with tempfile.TemporaryDirectory() as home, service(Path(home)) as address:
         _run(address, "no-op", "saliency", [[1.0] * 4], 200, 1)  # warm
         alone = _run(address, "no-op", "saliency", [[1.0] * 4], 500, 1)
         many = _run(address, "no-op", "saliency", [[1.0] * 4], JOBS, CLIENTS)
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 @contextmanager
-def _service(home: Path) -> Iterator[tuple[str, int]]:
+def service(home: Path, **settings: str) -> Iterator[tuple[str, int]]:
     """A running `explainery up` in a fresh home."""
     folder = home / "models"
     add_stub(folder, "no-op", 4, form="linear", weights=[1.0, 2.0, 3.0, 4.0])
@@ -66,6 +66,7 @@ def _service(home: Path) -> Iterator[tuple[str, int]]:
         "EXPLAINERY_HOME": str(home),
         "EXPLAINERY_PORT": "0",
         "EXPLAINERY_FACTORIES": FACTORIES,
+        **settings,
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]),
     }
     for name in ("EXPLAINERY_REDIS_URL", "EXPLAINERY_MODELS"):

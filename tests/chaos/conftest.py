@@ -15,7 +15,9 @@ sys.path.append(str(Path(__file__).parent))  # proxy, ledger and storm stand bes
 
 from storm import Report
 
+IS_LONG = "EXPLAINERY_CHAOS_RUNS" in os.environ
 PLUGINS = Path(__file__).parent / "plugins"
+TIMES = "| what | seconds | bound |\n|---|---|---|"
 
 
 @pytest.fixture
@@ -43,6 +45,18 @@ def stack_of(tmp_path: Path, outside: ExitStack) -> Iterator[Callable[..., Stack
         assert stack.stop() == 0
 
 
+@pytest.fixture
+def measured(record_property: Callable[[str, object], None]) -> Callable[[str, float, float], None]:
+    """Note how long something took. Only the long run, on a machine of its own, holds it to its bound."""
+
+    def note(what: str, seconds: float, bound_s: float) -> None:
+        record_property("time", f"| {what} | {seconds:.2f} | {bound_s:g} |")
+        if IS_LONG:
+            assert seconds <= bound_s, f"{what} took {seconds:.2f} s"
+
+    return note
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`seed`: as many as EXPLAINERY_CHAOS_RUNS says (1), from EXPLAINERY_CHAOS_SEED (1) on."""
     if "seed" in metafunc.fixturenames:
@@ -51,10 +65,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of runs, in Markdown."""
+    """The tables of runs and of times, in Markdown."""
     reports = [report for how in ("passed", "failed") for report in terminalreporter.stats.get(how, [])]
-    rows = [value for report in reports for name, value in report.user_properties if name == "chaos" and report.when == "call"]
-    if rows:
-        terminalreporter.write_line(Report.HEAD)
-        for row in rows:
-            terminalreporter.write_line(str(row))
+    noted = [(name, value) for report in reports if report.when == "call" for name, value in report.user_properties]
+    for kind, head in (("chaos", Report.HEAD), ("time", TIMES)):
+        rows = [str(value) for name, value in noted if name == kind]
+        if rows:
+            terminalreporter.write_line("\n".join(("", head, *rows)))

@@ -96,6 +96,8 @@ class Report:
     double: int = 0
     wrong: int = 0
     stale: int = 0
+    dropped: int = 0
+    """Jobs that a worker had lost and let go when its heartbeat was told so, before it wrote."""
     recoveries: list[float] = field(default_factory=list)
     redis_back: list[float] = field(default_factory=list)
     seconds: float = 0.0
@@ -105,8 +107,8 @@ class Report:
         return not (self.lost or self.stuck or self.failed or self.double or self.wrong)
 
     HEAD = (
-        "| seed | Redis | jobs | kills | lost | stuck | failed | double | wrong | stale writes refused "
-        "| running again p50 / max s | Redis back to work max s | seconds |\n|" + "---|" * 13
+        "| seed | Redis | jobs | kills | lost | stuck | failed | double | wrong | stale writes refused | dropped before "
+        "| running again p50 / max s | Redis back to work max s | seconds |\n|" + "---|" * 14
     )
 
     @property
@@ -114,7 +116,7 @@ class Report:
         again = f"{median(self.recoveries):.2f} / {max(self.recoveries):.2f}" if self.recoveries else "-"
         back = f"{max(self.redis_back):.2f}" if self.redis_back else "-"
         cells = (self.seed, self.redis, self.jobs, self.kills, self.lost, self.stuck, self.failed, self.double, self.wrong,
-                 self.stale, again, back, f"{self.seconds:.0f}")  # fmt: skip
+                 self.stale, self.dropped, again, back, f"{self.seconds:.0f}")  # fmt: skip
         return "| " + " | ".join(map(str, cells)) + " |"
 
 
@@ -299,6 +301,7 @@ class Storm:
         said = Counter(line["job_id"] for line in self._log_lines("job_succeeded"))
         report.double = len(changed | {job_id for job_id, times in said.items() if times > 1})
         report.stale = self._ledger.count("stale_writes")
+        report.dropped = len(list(self._log_lines("job_dropped")))
         if report.clean:
             assert self._ledger.count("ended_succeeded") == self._ledger.jobs() == self._ledger.count("admitted")
             stale = len(list(self._log_lines("job_stale")))

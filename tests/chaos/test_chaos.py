@@ -32,7 +32,7 @@ def test_nothing_is_lost_stuck_or_done_twice(seed, stack_of, request, record_pro
             print(f"\n{report.row}", flush=True)  # noqa: T201  a long run says how far it is
     again = f"EXPLAINERY_CHAOS_SEED={seed} EXPLAINERY_CHAOS_RUNS=1" if IS_LONG else f"EXPLAINERY_CHAOS_SEED={seed}"
     assert report.clean, f"{again} does it again\n{Report.HEAD}\n{report.row}"
-    assert report.stale, "a stopped worker went on and nobody refused what it wrote"
+    assert report.stale or report.dropped, "a stopped worker went on and nobody told it that its job was another's"
 
 
 def behind_a_proxy(seed: int, stack_of, request) -> Report:
