@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import httpx
 import numpy as np
 import repos
-from ledger import Ledger, child, kill
+from ledger import Ledger, alive, child, kill
 from proxy import Proxy
 from stacks import Stack, until
 
@@ -92,6 +92,7 @@ class Report:
     kills: str = ""
     lost: int = 0
     stuck: int = 0
+    stalled: bool = False
     failed: int = 0
     double: int = 0
     wrong: int = 0
@@ -104,10 +105,10 @@ class Report:
 
     @property
     def clean(self) -> bool:
-        return not (self.lost or self.stuck or self.failed or self.double or self.wrong)
+        return not (self.lost or self.stuck or self.stalled or self.failed or self.double or self.wrong)
 
     HEAD = (
-        "| seed | Redis | jobs | kills | lost | stuck | failed | double | wrong | stale writes refused | dropped before "
+        "| seed | Redis | jobs | kills | lost | stuck (stalled) | failed | double | wrong | stale refused | dropped before "
         "| running again p50 / max s | Redis back to work max s | seconds |\n|" + "---|" * 14
     )
 
@@ -115,7 +116,8 @@ class Report:
     def row(self) -> str:
         again = f"{median(self.recoveries):.2f} / {max(self.recoveries):.2f}" if self.recoveries else "-"
         back = f"{max(self.redis_back):.2f}" if self.redis_back else "-"
-        cells = (self.seed, self.redis, self.jobs, self.kills, self.lost, self.stuck, self.failed, self.double, self.wrong,
+        stuck = f"{self.stuck} (yes)" if self.stalled else self.stuck
+        cells = (self.seed, self.redis, self.jobs, self.kills, self.lost, stuck, self.failed, self.double, self.wrong,
                  self.stale, self.dropped, again, back, f"{self.seconds:.0f}")  # fmt: skip
         return "| " + " | ".join(map(str, cells)) + " |"
 
@@ -170,11 +172,12 @@ class Storm:
         for client in clients:
             client.start()
         try:
-            with contextlib.suppress(AssertionError):  # a storm that stalls is counted: its jobs are stuck
-                for event in self._schedule:
-                    self._await_progress(event.after)
-                    self._strike(event)
-                self._await_progress(self._plan.jobs + self._extra)
+            for event in self._schedule:
+                self._await_progress(event.after)
+                self._strike(event)
+            self._await_progress(self._plan.jobs + self._extra)
+        except AssertionError:
+            self.report.stalled = True  # what was to come did not come in time, or jobs are stuck
         finally:
             self._given_up = True
             for client in clients:
@@ -260,7 +263,9 @@ class Storm:
 
     def _stop_past_its_lease(self) -> None:
         """Stop a worker in the last call of a job until the job is taken from it, then let it write what it has."""
-        job = Asked({"model": "long", "method": "saliency", "instances": [[1.0, 2.0, 3.0]]}, WEIGHTS[None, :])
+        job = Asked(
+            {"model": "long", "method": "feature_ablation", "instances": [[1.0, 2.0, 3.0]]}, WEIGHTS[None, :] * [1, 2, 3]
+        )
         with httpx.Client(base_url=str(self._stack.http.base_url), timeout=15, trust_env=False) as http:
             job_id = until(lambda: _accepted(http, job), STALL_S)
         self._accepted[job_id] = job
@@ -277,9 +282,15 @@ class Storm:
         try:
             before = self._ledger.count("lost_leases")
             until(lambda: self._ledger.count("lost_leases") > before, STALL_S)
+            refused = self._refused()
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+        until(lambda: self._refused() > refused or not alive(pid), STALL_S)  # before anything else befalls it
+
+    def _refused(self) -> int:
+        """How often somebody was told that a job is not its own any more."""
+        return self._ledger.count("stale_writes") + len(list(self._log_lines("job_dropped")))
 
     # --- the judgement
 
