@@ -84,21 +84,28 @@ def alive(pid: int) -> bool:
         return False
 
 
-def child(stack: Stack, name: str, within_s: float = 40) -> int:
-    """The pid of a running child of this stack and of nobody else."""
+def running_child(stack: Stack, name: str) -> int | None:
+    """The pid of a child of this stack and of nobody else; None while it does not run."""
+    try:
+        pid = stack.pid(name)
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, ValueError):
+        return None
+    return pid if alive(pid) and parent == stack._process.pid else None
 
-    def running() -> int | None:
-        try:
-            pid = stack.pid(name)
-            parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError):
-            return None
-        return pid if alive(pid) and parent == stack._process.pid else None
 
-    return until(running, within_s)
+def child(stack: Stack, name: str, within_s: float = 90) -> int:
+    """The pid of a child, once it runs. What dies often is started later each time."""
+    return until(lambda: running_child(stack, name), within_s)
 
 
 def kill(stack: Stack, name: str) -> int:
-    """Kill a running child; give back its pid."""
-    os.kill(pid := child(stack, name), signal.SIGKILL)
+    """Kill a running child and see it dead; give back its pid."""
+    end(pid := child(stack, name))
     return pid
+
+
+def end(pid: int) -> None:
+    """Kill a process and see it dead."""
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not alive(pid))

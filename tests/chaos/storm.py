@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import random
 import signal
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +20,7 @@ from typing import Any, Protocol
 import httpx
 import numpy as np
 import repos
-from ledger import Ledger, alive, child, kill
+from ledger import Ledger, alive, child, end, kill, running_child
 from proxy import Proxy
 from stacks import Stack, until
 
@@ -92,7 +94,8 @@ class Report:
     kills: str = ""
     lost: int = 0
     stuck: int = 0
-    stalled: bool = False
+    stalled: str = ""
+    """Where the storm waited in vain."""
     failed: int = 0
     double: int = 0
     wrong: int = 0
@@ -116,7 +119,7 @@ class Report:
     def row(self) -> str:
         again = f"{median(self.recoveries):.2f} / {max(self.recoveries):.2f}" if self.recoveries else "-"
         back = f"{max(self.redis_back):.2f}" if self.redis_back else "-"
-        stuck = f"{self.stuck} (yes)" if self.stalled else self.stuck
+        stuck = f"{self.stuck} ({self.stalled})" if self.stalled else self.stuck
         cells = (self.seed, self.redis, self.jobs, self.kills, self.lost, stuck, self.failed, self.double, self.wrong,
                  self.stale, self.dropped, again, back, f"{self.seconds:.0f}")  # fmt: skip
         return "| " + " | ".join(map(str, cells)) + " |"
@@ -163,6 +166,8 @@ class Storm:
         self._turn = threading.Lock()
         self._given_up = False
         self._extra = 0
+        self._reached = 0.0
+        """The next event comes after so many jobs; not many more are offered before it."""
         self.report = Report(seed, "own, behind a proxy" if server else "embedded", plan.jobs)
 
     def run(self) -> Report:
@@ -173,11 +178,14 @@ class Storm:
             client.start()
         try:
             for event in self._schedule:
+                self._reached = event.after
                 self._await_progress(event.after)
                 self._strike(event)
+            self._reached = math.inf
             self._await_progress(self._plan.jobs + self._extra)
-        except AssertionError:
-            self.report.stalled = True  # what was to come did not come in time, or jobs are stuck
+        except AssertionError as error:  # what was to come did not come in time, or jobs are stuck
+            frames = traceback.extract_tb(error.__traceback__)
+            self.report.stalled = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
         finally:
             self._given_up = True
             for client in clients:
@@ -199,7 +207,7 @@ class Storm:
                     self._accepted[job_id] = job
 
     def _next(self) -> Asked | None:
-        while not self._given_up and len(self._accepted) > self._ended() + AHEAD:
+        while not self._given_up and len(self._accepted) > min(self._ended(), self._reached) + AHEAD:
             time.sleep(0.02)
         with self._turn:
             return None if self._given_up else next(self._left, None)
@@ -231,7 +239,7 @@ class Storm:
         with contextlib.suppress(AssertionError):  # best with its hands full; but it may be anywhere, in its start too
             until(lambda: self._ledger.held_by(pid), HANDS_FULL_S)
         before = self._ledger.tries(self._ledger.held_by(pid))
-        os.kill(pid, signal.SIGKILL)
+        end(pid)
         killed = time.monotonic()
         running = [job_id for job_id, (state, _) in before.items() if state == "running"]
 
@@ -258,26 +266,15 @@ class Storm:
             time.sleep(0.01)
         until(self._ledger.answers, STALL_S)
         back = time.monotonic()
-        until(lambda: self._ended() > before, STALL_S)
-        self.report.redis_back.append(time.monotonic() - back)
+        until(lambda: self._ended() > before or self._ended() == len(self._accepted), STALL_S)
+        if self._ended() > before:  # or there was nothing left to go on with
+            self.report.redis_back.append(time.monotonic() - back)
 
     def _stop_past_its_lease(self) -> None:
         """Stop a worker in the last call of a job until the job is taken from it, then let it write what it has."""
-        job = Asked(
-            {"model": "long", "method": "feature_ablation", "instances": [[1.0, 2.0, 3.0]]}, WEIGHTS[None, :] * [1, 2, 3]
-        )
-        with httpx.Client(base_url=str(self._stack.http.base_url), timeout=15, trust_env=False) as http:
-            job_id = until(lambda: _accepted(http, job), STALL_S)
-        self._accepted[job_id] = job
-        self._extra += 1
-
-        def in_its_last_call() -> int | None:
-            if not self._ledger.done(job_id):
-                return None
-            pids = [child(self._stack, name) for name in WORKERS]
-            return next((pid for pid in pids if job_id in self._ledger.held_by(pid)), None)
-
-        pid = until(in_its_last_call, STALL_S)
+        pid = None
+        while pid is None:  # a job whose last call nobody saw is no use: the next
+            pid = self._in_last_call(self._submit_long())
         os.kill(pid, signal.SIGSTOP)
         try:
             before = self._ledger.count("lost_leases")
@@ -287,6 +284,29 @@ class Storm:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         until(lambda: self._refused() > refused or not alive(pid), STALL_S)  # before anything else befalls it
+
+    def _submit_long(self) -> str:
+        body = {"model": "long", "method": "feature_ablation", "instances": [[1.0, 2.0, 3.0]], "fresh": True}
+        job = Asked(body, WEIGHTS[None, :] * [1, 2, 3])
+        with httpx.Client(base_url=str(self._stack.http.base_url), timeout=15, trust_env=False) as http:
+            job_id = until(lambda: _accepted(http, job), STALL_S)
+        self._accepted[job_id] = job
+        self._extra += 1
+        return job_id
+
+    def _in_last_call(self, job_id: str) -> int | None:
+        """The worker that is in a job's last call; None when the job has ended unseen."""
+
+        def look() -> tuple[int | None] | None:
+            state = self._ledger.tries([job_id]).get(job_id)
+            if state and state[0] in ENDED:
+                return (None,)
+            if not self._ledger.done(job_id):
+                return None
+            pids = [pid for name in WORKERS if (pid := running_child(self._stack, name)) is not None]
+            return next(((pid,) for pid in pids if job_id in self._ledger.held_by(pid)), None)
+
+        return until(look, STALL_S)[0]
 
     def _refused(self) -> int:
         """How often somebody was told that a job is not its own any more."""
