@@ -1,4 +1,4 @@
-"""ONNX's element types in torch. Unsigned types wider than a byte are kept as int64: torch computes little with them."""
+"""ONNX's element types in torch. Unsigned types wider than a byte are kept as int64, types narrower than one in bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,26 @@ DTYPES: dict[int, torch.dtype] = {
     TensorProto.UINT16: torch.int64,
     TensorProto.UINT32: torch.int64,
     TensorProto.UINT64: torch.int64,
+    TensorProto.FLOAT8E4M3FN: torch.float8_e4m3fn,
+    TensorProto.FLOAT8E4M3FNUZ: torch.float8_e4m3fnuz,
+    TensorProto.FLOAT8E5M2: torch.float8_e5m2,
+    TensorProto.FLOAT8E5M2FNUZ: torch.float8_e5m2fnuz,
+    TensorProto.INT4: torch.int8,
+    TensorProto.INT2: torch.int8,
+    TensorProto.UINT4: torch.uint8,
+    TensorProto.UINT2: torch.uint8,
 }
+BITS = {TensorProto.INT4: 4, TensorProto.INT2: 2, TensorProto.UINT4: 4, TensorProto.UINT2: 2}
+"""Types narrower than a byte: kept one to a byte."""
+VIEWS: dict[str, tuple[Any, torch.dtype]] = {
+    "bfloat16": (np.int16, torch.bfloat16),
+    "float8_e4m3fn": (np.uint8, torch.float8_e4m3fn),
+    "float8_e4m3fnuz": (np.uint8, torch.float8_e4m3fnuz),
+    "float8_e5m2": (np.uint8, torch.float8_e5m2),
+    "float8_e5m2fnuz": (np.uint8, torch.float8_e5m2fnuz),
+}
+"""NumPy's foreign types -> what their bits are read as, and the torch type."""
+NARROW = {"int4": np.int8, "int2": np.int8, "uint4": np.uint8, "uint2": np.uint8}
 
 
 def torch_dtype(onnx_type: int, op: str) -> torch.dtype:
@@ -39,8 +58,11 @@ def torch_dtype(onnx_type: int, op: str) -> torch.dtype:
 
 def tensor_of(array: NDArray[Any], op: str = "a constant") -> torch.Tensor:
     """A NumPy array as a tensor of its own. Raises Untranslatable for types that torch does not have."""
-    if array.dtype.name == "bfloat16":
-        return torch.from_numpy(array.view(np.int16).copy()).view(torch.bfloat16)
+    if array.dtype.name in VIEWS:
+        bits, dtype = VIEWS[array.dtype.name]
+        return torch.from_numpy(array.view(bits).copy()).view(dtype)
+    if array.dtype.name in NARROW:
+        array = array.astype(NARROW[array.dtype.name])
     if array.dtype.kind not in "biuf":
         raise Untranslatable(f"{op} holds {array.dtype.name}, which is not translated")
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:

@@ -83,6 +83,8 @@ def typed(model: Any) -> Any:
     inferred = onnx.shape_inference.infer_shapes(light)
     del model.graph.value_info[:]
     model.graph.value_info.extend(inferred.graph.value_info)
+    # the inliner asks for the type of inputs that are left out, too
+    model.graph.value_info.append(helper.make_tensor_value_info("", onnx.TensorProto.FLOAT, None))
     return model
 
 

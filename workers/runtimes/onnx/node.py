@@ -24,7 +24,14 @@ class Node:
     `version`: the opset of the node's domain that the model imports. `inputs`: names, "" where one is left out.
     """
 
-    def __init__(self, proto: Any, version: int, constants: Constants, subgraph: Callable[[Any], nn.Module]) -> None:
+    def __init__(
+        self,
+        proto: Any,
+        version: int,
+        constants: Constants,
+        kinds: Callable[[str], int | None],
+        subgraph: Callable[[Any], nn.Module],
+    ) -> None:
         self.op: str = proto.op_type
         self.domain: str = "" if proto.domain == "ai.onnx" else proto.domain
         self.version = version
@@ -36,6 +43,7 @@ class Node:
         self._attributes = {attribute.name: attribute for attribute in proto.attribute}
         self._unread = set(self._attributes)
         self._constants = constants
+        self._kinds = kinds
         self._subgraph = subgraph
 
     @property
@@ -72,6 +80,10 @@ class Node:
         """Like `absorb`, as a tensor."""
         value = self.absorb(index)
         return None if value is None else tensor_of(value, self.label)
+
+    def kind(self, index: int) -> int | None:
+        """The input's ONNX element type, where the file says it."""
+        return self._kinds(self.inputs[index]) if self.has(index) else None
 
     def need(self, index: int, what: str) -> NDArray[Any]:
         """Like `absorb`, and refuses when the value is computed by the graph."""

@@ -84,12 +84,21 @@ class _Scope:
         self._encoded: dict[str, Any] = {}
         self._values: dict[str, Array] = {}
         self._tensors: dict[str, torch.Tensor] = {}
+        self.kinds: dict[str, int] = {}
+        """Element types that the file states."""
         self.own: set[str] = set()
         """Names that this graph computes or is given; they hide those of the graphs around it."""
 
     def encode(self, name: str, proto: Any) -> None:
         """Note an initializer."""
         self._encoded[name] = proto
+        self.kinds[name] = proto.data_type
+
+    def kind(self, name: str) -> int | None:
+        """The element type that the file states, or None."""
+        if name in self.kinds or name in self.own or self._parent is None:
+            return self.kinds.get(name)
+        return self._parent.kind(name)
 
     def note(self, name: str, value: Array) -> None:
         """Note a value that was found while translating."""
@@ -137,6 +146,11 @@ class _Translator:
             scope.encode(tensor.name, tensor)
         initial = {tensor.name for tensor in proto.initializer}
         inputs = [value.name for value in proto.input if value.name not in initial]
+        scope.kinds |= {
+            value.name: value.type.tensor_type.elem_type
+            for value in (*proto.value_info, *proto.input, *proto.output)
+            if value.type.HasField("tensor_type") and value.type.tensor_type.elem_type
+        }
         scope.own = set(inputs) | {name for node in proto.node for name in node.output if name}
         nodes: list[tuple[Step, nn.Module]] = []
         for node in proto.node:
@@ -153,10 +167,12 @@ class _Translator:
         domain = "" if proto.domain == "ai.onnx" else proto.domain
         if (domain, proto.op_type) == ("", "Constant"):
             scope.note(proto.output[0], _constant(proto))
+            if proto.attribute[0].type == AttributeProto.TENSOR:
+                scope.kinds[proto.output[0]] = proto.attribute[0].t.data_type
             return None
         if domain not in self._versions:
             raise Untranslatable(f"{label(domain, proto.op_type)} is of a domain that the model does not import")
-        node = Node(proto, self._versions[domain], scope.value, lambda graph: self._graph(graph, scope))
+        node = Node(proto, self._versions[domain], scope.value, scope.kind, lambda graph: self._graph(graph, scope))
         module = build(node)
         if self._folded(node, module, scope):
             return None

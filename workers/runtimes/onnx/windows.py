@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workers.runtimes.onnx.node import Node
@@ -46,24 +46,32 @@ class Window:
 
 
 def window_of(node: Node, kernel: Sequence[int]) -> Window:
-    """Read a node's window attributes. Refuses what does not fit the kernel."""
-    axes = len(kernel)
-    strides = node.wholes("strides") or [1] * axes
-    dilations = node.wholes("dilations") or [1] * axes
-    given = node.wholes("pads") or [0] * (2 * axes)
+    """Read a node's window attributes for a kernel. Refuses what does not fit it."""
+    return windows_of(node)(kernel)
+
+
+def windows_of(node: Node) -> Callable[[Sequence[int]], Window]:
+    """Read a node's window attributes; the kernel may be known only when the graph runs."""
+    strides, dilations, pads = node.wholes("strides"), node.wholes("dilations"), node.wholes("pads")
     mode = node.text("auto_pad", "NOTSET")
-    if len(strides) != axes or len(dilations) != axes or len(given) != 2 * axes or not 1 <= axes <= 3:
-        node.refuse("has strides, dilations or pads that do not fit its kernel, or more than three axes")
-    if min(*strides, *dilations, *kernel, 1) < 1:
-        node.refuse("has strides, dilations or a kernel below one")
     if mode not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER", ""):
         node.refuse("has an auto_pad that is not translated")
-    pads: Pads | None = tuple(zip(given[:axes], given[axes:], strict=True))
-    if mode == "VALID":
-        pads = ((0, 0),) * axes
-    elif mode.startswith("SAME"):
-        pads = None
-    return Window(tuple(kernel), tuple(strides), tuple(dilations), pads, mode != "SAME_LOWER")
+
+    def over(kernel: Sequence[int]) -> Window:
+        axes = len(kernel)
+        steps, gaps, given = strides or [1] * axes, dilations or [1] * axes, pads or [0] * (2 * axes)
+        if len(steps) != axes or len(gaps) != axes or len(given) != 2 * axes or not 1 <= axes <= 3:
+            node.refuse("has strides, dilations or pads that do not fit its kernel, or more than three axes")
+        if min(*steps, *gaps, *kernel, 1) < 1:
+            node.refuse("has strides, dilations or a kernel below one")
+        around: Pads | None = tuple(zip(given[:axes], given[axes:], strict=True))
+        if mode == "VALID":
+            around = ((0, 0),) * axes
+        elif mode.startswith("SAME"):
+            around = None
+        return Window(tuple(kernel), tuple(steps), tuple(gaps), around, mode != "SAME_LOWER")
+
+    return over
 
 
 def flat(pads: Pads) -> list[int]:

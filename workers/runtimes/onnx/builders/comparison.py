@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from onnx import TensorProto
 from torch import nn
 
 from workers.runtimes.onnx.apply import Apply
@@ -62,12 +63,33 @@ def where(node: Node) -> nn.Module:
 
 @builds("BitShift", inputs=(2, 2))
 def bit_shift(node: Node) -> nn.Module:
-    """Bytes to the left or right (wider unsigned numbers lose their width here: see dtypes)."""
-    left = node.text("direction") == "LEFT"
-    return Apply("BitShift", torch.bitwise_left_shift if left else torch.bitwise_right_shift)
+    """To the left or right, within the width of the type."""
+    if node.text("direction") != "LEFT":
+        return Apply("BitShift", torch.bitwise_right_shift)
+    if node.kind(0) in SIGNED:
+        return Apply("BitShift", torch.bitwise_left_shift)
+    mask = _mask(node)
+    return Apply("BitShift", lambda x, bits: torch.bitwise_left_shift(x, bits) & mask)
 
 
 @builds("BitwiseNot")
 def bitwise_not(node: Node) -> nn.Module:
-    """Every bit turned."""
-    return Apply("BitwiseNot", torch.bitwise_not)
+    """Every bit turned, within the width of the type."""
+    if node.kind(0) in SIGNED:
+        return Apply("BitwiseNot", torch.bitwise_not)
+    mask = _mask(node)
+    return Apply("BitwiseNot", lambda x: torch.bitwise_not(x) & mask)
+
+
+SIGNED = (TensorProto.BOOL, TensorProto.INT8, TensorProto.INT16, TensorProto.INT32, TensorProto.INT64)
+MASKS = {TensorProto.UINT8: 0xFF, TensorProto.UINT16: 0xFFFF, TensorProto.UINT32: 0xFFFFFFFF}
+
+
+def _mask(node: Node) -> int:
+    """The bits of an unsigned type, which is kept in a wider one. Refuses where the file does not state the type."""
+    kind = node.kind(0)
+    if kind == TensorProto.UINT64:
+        return -1
+    if kind not in MASKS:
+        node.refuse("of a type that the file does not state is not translated")
+    return MASKS[kind]  # type: ignore[index]

@@ -10,9 +10,10 @@ from torch.nn import functional as F  # noqa: N812  # its usual name
 
 from workers.runtimes.onnx.apply import Apply, frozen
 from workers.runtimes.onnx.dtypes import tensor_of
+from workers.runtimes.onnx.lists import with_lists
 from workers.runtimes.onnx.node import Node
 from workers.runtimes.onnx.table import builds
-from workers.runtimes.onnx.windows import Window, flat, window_of
+from workers.runtimes.onnx.windows import Window, flat, windows_of
 
 CONV: dict[int, type[Any]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 CONV_FUNCTIONS: dict[int, Any] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -37,14 +38,11 @@ class Bordered(nn.Module):
 def conv(node: Node) -> nn.Module:
     """Convolution with constant or computed weights."""
     weight, bias = node.constant(1), node.constant(2)
-    groups, kernel = node.whole("group", 1), node.wholes("kernel_shape")
-    if weight is not None:
-        kernel = list(weight.shape[2:])
-    if kernel is None:
-        node.refuse("with computed weights and no kernel_shape is not translated")
-    window = window_of(node, kernel)
+    groups, windows = node.whole("group", 1), windows_of(node)
+    node.ignore("kernel_shape")  # it repeats the weight's
     if weight is None or (node.has(2) and bias is None):
-        return Apply("Conv", lambda x, weight, bias=None: _convolved(x, weight, bias, window, groups))
+        return Apply("Conv", lambda x, weight, bias=None: _convolved(x, weight, bias, windows(weight.shape[2:]), groups))
+    window = windows(weight.shape[2:])
     node.drop(1)
     node.drop(2)
     module = _module(tensor_of(weight, node.label), None if bias is None else tensor_of(bias, node.label), window, groups)
@@ -72,25 +70,29 @@ def _convolved(x: torch.Tensor, weight: torch.Tensor, bias: Any, window: Window,
 def conv_transpose(node: Node) -> nn.Module:
     """Transposed convolution: torch's own module for plain pads, else the whole answer, cropped."""
     weight, bias = node.constant(1), node.constant(2)
-    kernel = node.wholes("kernel_shape") or (list(weight.shape[2:]) if weight is not None else None)
-    if kernel is None:
-        node.refuse("with computed weights and no kernel_shape is not translated")
-    groups, window = node.whole("group", 1), window_of(node, kernel)
-    extra, shape = node.wholes("output_padding") or [0] * len(kernel), node.wholes("output_shape")
-    known = weight is not None and (bias is not None or not node.has(2))
+    groups, windows = node.whole("group", 1), windows_of(node)
+    node.ignore("kernel_shape")  # it repeats the weight's
+    given, shape = node.wholes("output_padding"), node.wholes("output_shape")
+
+    def cropped(x: torch.Tensor, weight: torch.Tensor, bias: Any = None) -> torch.Tensor:
+        more = given or [0] * (weight.ndim - 2)
+        return _cropped(x, weight, bias, windows(weight.shape[2:]), groups, more, shape)
+
+    if weight is None or (bias is None and node.has(2)):
+        return Apply("ConvTranspose", cropped)
+    window, extra = windows(weight.shape[2:]), given or [0] * (weight.ndim - 2)
     small = all(
         more < max(stride, dilation) for more, stride, dilation in zip(extra, window.strides, window.dilations, strict=True)
     )
-    if not known or window.symmetric is None or shape is not None or not small:
-        function = lambda x, weight, bias=None: _cropped(x, weight, bias, window, groups, extra, shape)  # noqa: E731
-        return Apply("ConvTranspose", function)
+    if window.symmetric is None or shape is not None or not small:
+        return Apply("ConvTranspose", cropped)
     node.drop(1)
     node.drop(2)
-    made = TRANSPOSED_MODULES[len(kernel)](
-        weight.shape[0], weight.shape[1] * groups, window.kernel, window.strides, window.symmetric, tuple(extra), groups,  # type: ignore[union-attr]
+    made = TRANSPOSED_MODULES[len(extra)](
+        weight.shape[0], weight.shape[1] * groups, window.kernel, window.strides, window.symmetric, tuple(extra), groups,
         bias is not None, window.dilations, device="meta",
     )  # fmt: skip
-    made.weight = frozen(tensor_of(weight, node.label))  # type: ignore[arg-type]
+    made.weight = frozen(tensor_of(weight, node.label))
     made.bias = None if bias is None else frozen(tensor_of(bias, node.label))
     module: nn.Module = made
     return module
@@ -119,16 +121,16 @@ def _cropped(
 @builds("Col2Im", inputs=(3, 3))
 def col2im(node: Node) -> nn.Module:
     """Columns back to an image, overlaps added up (two spatial axes)."""
-    shape, block = node.need(1, "image shape"), node.need(2, "block shape")
-    if shape.size != 2:
-        node.refuse("with other than two spatial axes is not translated")
-    window = window_of(node, [int(size) for size in block])
+    windows = windows_of(node)
 
-    def image(x: torch.Tensor) -> torch.Tensor:
-        height, width = (int(size) for size in shape)
-        pads = window.pads_for((height, width))
-        padded = (height + sum(pads[0]), width + sum(pads[1]))
+    def image(x: torch.Tensor, shape: list[int], block: list[int]) -> torch.Tensor:
+        if len(shape) != 2:
+            node.refuse("with other than two spatial axes is not translated")
+        window = windows(block)
+        pads = window.pads_for(shape)
+        padded = tuple(size + sum(pad) for size, pad in zip(shape, pads, strict=True))
         whole = F.fold(x, padded, window.kernel, window.dilations, 0, window.strides)
-        return whole[:, :, pads[0][0] : pads[0][0] + height, pads[1][0] : pads[1][0] + width]
+        (top, _), (left, _) = pads
+        return whole[:, :, top : top + shape[0], left : left + shape[1]]
 
-    return Apply("Col2Im", image)
+    return with_lists(node, (1, 2), image)

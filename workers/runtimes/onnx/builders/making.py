@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from workers.runtimes.onnx.apply import Apply, With
+from workers.runtimes.onnx.apply import Apply, Typed, With
 from workers.runtimes.onnx.dtypes import tensor_of, torch_dtype
 from workers.runtimes.onnx.limits import sized
 from workers.runtimes.onnx.node import Node
@@ -49,3 +49,30 @@ def eye_like(node: Node) -> nn.Module:
         return torch.tril(torch.triu(ones, diagonal), diagonal)
 
     return Apply("EyeLike", eye)
+
+
+WINDOWS: dict[str, tuple[float, ...]] = {
+    "HannWindow": (0.5, 0.5),
+    "HammingWindow": (25 / 46, 21 / 46),
+    "BlackmanWindow": (0.42, 0.5, 0.08),
+}
+"""Weights of the cosines, with alternating signs."""
+
+
+@builds(*WINDOWS)
+def window(node: Node) -> nn.Module:
+    """Windows of signal processing: a sum of cosines over as many steps as the input says."""
+    dtype, periodic = torch_dtype(node.whole("output_datatype", 1), node.label), node.whole("periodic", 1)
+
+    def cosines(kind: torch.dtype, size: torch.Tensor) -> torch.Tensor:
+        (steps,) = sized([int(size)], node.op)
+        angle = (
+            2
+            * math.pi
+            * torch.arange(steps, device=size.device, dtype=torch.float64)
+            / max(steps if periodic else steps - 1, 1)
+        )
+        terms = [(-1) ** order * weight * torch.cos(order * angle) for order, weight in enumerate(WINDOWS[node.op])]
+        return torch.stack(terms).sum(0).to(kind)
+
+    return Typed(node.op, dtype, cosines)

@@ -14,7 +14,7 @@ from workers.runtimes.onnx.builders.convolution import CONV_FUNCTIONS
 from workers.runtimes.onnx.builders.rounding import RANGES, UINT16, Quantise, dequantise, quantise, straight_through
 from workers.runtimes.onnx.node import Node
 from workers.runtimes.onnx.table import CONTRIB, builds
-from workers.runtimes.onnx.windows import flat, window_of
+from workers.runtimes.onnx.windows import flat, windows_of
 
 BOUNDS = {
     TensorProto.INT8: RANGES[torch.int8],
@@ -22,7 +22,6 @@ BOUNDS = {
     TensorProto.INT16: RANGES[torch.int16],
     TensorProto.UINT16: UINT16,
 }
-NUMPY_BOUNDS = {"int8": RANGES[torch.int8], "uint8": RANGES[torch.uint8], "int16": RANGES[torch.int16], "uint16": UINT16}
 
 
 def _bounds(node: Node, index: int, type_: int = 0) -> tuple[int, int] | None:
@@ -31,12 +30,12 @@ def _bounds(node: Node, index: int, type_: int = 0) -> tuple[int, int] | None:
         if type_ not in BOUNDS:
             node.refuse("makes a type that is not translated")
         return BOUNDS[type_]  # type: ignore[index]
-    zero = node.constant(index)
-    if zero is None:
+    kind = node.kind(index)
+    if kind is None or not node.has(index):
         return None
-    if zero.dtype.name not in NUMPY_BOUNDS:
+    if kind not in BOUNDS:
         node.refuse("has a zero point of a type that is not translated")
-    return NUMPY_BOUNDS[zero.dtype.name]
+    return BOUNDS[kind]  # type: ignore[index]
 
 
 @builds("QuantizeLinear", inputs=(2, 3))
@@ -95,22 +94,15 @@ def matmul_integer(node: Node) -> nn.Module:
     return Apply("MatMulInteger", product)
 
 
-def _window(node: Node, index: int) -> tuple[Any, int]:
-    weight = node.constant(index)
-    kernel = list(weight.shape[2:]) if weight is not None else node.wholes("kernel_shape")
-    node.ignore("kernel_shape")
-    if not kernel:
-        node.refuse("with computed weights and no kernel_shape is not translated")
-    return window_of(node, kernel), node.whole("group", 1)
-
-
 @builds("ConvInteger", inputs=(2, 4))
 def conv_integer(node: Node) -> nn.Module:
     """Convolution of bytes."""
-    window, groups = _window(node, 1)
-    conv = CONV_FUNCTIONS[len(window.kernel)]
+    windows, groups = windows_of(node), node.whole("group", 1)
+    node.ignore("kernel_shape")
 
     def convolved(x: torch.Tensor, w: torch.Tensor, x_zero: Any = None, w_zero: Any = None) -> torch.Tensor:
+        window = windows(w.shape[2:])
+        conv = CONV_FUNCTIONS[len(window.kernel)]
         x = F.pad(_centred(x, x_zero, 1), flat(window.pads_for(x.shape[2:])))
         return conv(x, _centred(w, w_zero, 0), None, window.strides, 0, window.dilations, groups)  # type: ignore[no-any-return]
 
@@ -138,12 +130,14 @@ def qlinear_conv(node: Node) -> nn.Module:
     """A quantised convolution, quantised again."""
     node.approximate = True
     bounds = _bounds(node, 7)
-    window, groups = _window(node, 3)
-    conv = CONV_FUNCTIONS[len(window.kernel)]
+    windows, groups = windows_of(node), node.whole("group", 1)
+    node.ignore("kernel_shape")
 
     def convolved(
         x: Any, x_scale: Any, x_zero: Any, w: Any, w_scale: Any, w_zero: Any, scale: Any, zero: Any, bias: Any = None
     ) -> torch.Tensor:
+        window = windows(w.shape[2:])
+        conv = CONV_FUNCTIONS[len(window.kernel)]
         padded = F.pad(_centred(x, x_zero, 1), flat(window.pads_for(x.shape[2:])))
         whole = None if bias is None else bias.double()
         sums = conv(padded, _centred(w, w_zero, 0), whole, window.strides, 0, window.dilations, groups)
