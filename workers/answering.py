@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explainery.contract.errors import ModelFailed, ModelOutputNotFinite
+from explainery.contract.errors import ExplaineryError, ModelFailed, ModelOutputNotFinite
 from workers.batching import Slice
 from workers.device import ran_out_of_memory
 from workers.explaining import Frame, FrameAnswer
@@ -74,7 +74,7 @@ Masks = dict[int, tuple[NDArray[np.bool_], Array]]
 
 
 class Answering:
-    """Asks one model. A model's own exception becomes ModelFailed; MemoryError passes through."""
+    """Asks one model. A model's own exception becomes ModelFailed; MemoryError and what a runtime refuses pass through."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -85,7 +85,7 @@ class Answering:
         try:
             gradients = isinstance(chunk[0].pending.question, Gradients)
             parts = self._gradients(chunk) if gradients else self._values(chunk)
-        except (MemoryError, KeyboardInterrupt):
+        except (MemoryError, KeyboardInterrupt, ExplaineryError):
             raise
         except Exception as error:  # a model may raise anything; its text may hold data and is not repeated
             if ran_out_of_memory(error):

@@ -156,6 +156,8 @@ class Batch:
             return [(owners[chunk[0].pending], _exhausted())]
         except ModelFailed as error:
             return self._answer_apart(chunk, owners, error)
+        except ExplaineryError as error:  # the runtime does not answer such questions of this model: no job of the chunk's
+            return _once((owners[piece.pending], error) for piece in chunk)
         seconds = time.perf_counter() - began
         self._governor.went(kind, points, seconds)
         for piece in chunk:

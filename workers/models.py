@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import structlog
 from numpy.typing import NDArray
 
+from explainery.contract.catalogue import Verdict
 from explainery.contract.errors import ExplaineryError, ModelUnloadable
 from explainery.contract.job import ModelRef
 from explainery.contract.model_card import ModelCard
@@ -39,7 +40,7 @@ class Loaded:
 class ModelCache:
     """Keeps the most recently used models loaded; a digest that is no longer in the repository is not answered for.
 
-    `told` hears of each model that was loaded, and the seconds it took.
+    `told` hears of each model that was loaded, and the seconds it took; `judged` of what loading a digest has shown.
     """
 
     def __init__(
@@ -48,7 +49,9 @@ class ModelCache:
         registry: Registry,
         place: Place,
         told: Callable[[ModelRef, float], None] = lambda ref, seconds: None,
+        judged: Callable[[str, Verdict], None] = lambda digest, verdict: None,
     ) -> None:
+        self._judged = judged
         self._told = told
         self._repository = repository
         self._registry = registry
@@ -101,6 +104,9 @@ class ModelCache:
         sample = _guarded(lambda: sample_of(card, files), "The sample file cannot be read")
         baseline = _guarded(lambda: baselines_of(card, files), "A baseline file cannot be read")
         _guarded(lambda: _tried(model, card, sample), "The model cannot be called on the card's own sample")
+        verdict: Verdict | None = getattr(model, "verdict", None)
+        if verdict is not None:
+            self._judged(ref.digest, verdict)
         log.info("model_loaded", model=ref.name, version=ref.version, digest=ref.digest, runtime=runtime.SPEC.name)
         return Loaded(ref, card, runtime.SPEC.name, model, sample, baseline)
 

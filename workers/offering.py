@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from explainery.contract.catalogue import Availability, MethodSpec, ModelEntry, Offer, RuntimeSpec
+from explainery.contract.catalogue import Availability, MethodSpec, ModelEntry, Offer, RuntimeSpec, Verdict
 from explainery.contract.errors import ExplaineryError
 from explainery.contract.model_card import FLOATS, ModelCard
 from explainery.settings import Settings
@@ -13,16 +13,24 @@ from workers.registry import Registry
 from workers.repository import Found
 
 
-def offer_of(registry: Registry, models: Iterable[Found], settings: Settings) -> Offer:
-    """Say what can be asked of the models found; what has no usable card is not on offer."""
+def offer_of(
+    registry: Registry,
+    models: Iterable[Found],
+    settings: Settings,
+    verdict_of: Callable[[str], Verdict | None] = lambda digest: None,
+) -> Offer:
+    """Say what can be asked of the models found; what has no usable card is not on offer.
+
+    `verdict_of`: what is known of a digest's file.
+    """
     return Offer(
         methods=tuple(plugin.SPEC for _, plugin in sorted(registry.methods.items())),
         runtimes=tuple(plugin.SPEC for _, plugin in sorted(registry.runtimes.items())),
-        models=tuple(_entry(found, registry, settings) for found in models if found.card is not None),
+        models=tuple(_entry(found, registry, settings, verdict_of(found.digest)) for found in models if found.card is not None),
     )
 
 
-def _entry(found: Found, registry: Registry, settings: Settings) -> ModelEntry:
+def _entry(found: Found, registry: Registry, settings: Settings, verdict: Verdict | None) -> ModelEntry:
     card = found.card
     assert card is not None  # noqa: S101  # the caller leaves out what has no card
     runtime = registry.runtime_of(card.format)
@@ -38,10 +46,11 @@ def _entry(found: Found, registry: Registry, settings: Settings) -> ModelEntry:
         card=card,
         players=None if fault else _players(card, registry),
         methods={
-            name: _availability(plugin.SPEC, card, runtime.SPEC if runtime else None, fault)
+            name: _availability(plugin.SPEC, card, _of_this_model(runtime.SPEC, verdict) if runtime else None, fault)
             for name, plugin in sorted(registry.methods.items())
         },
         fault=fault,
+        verdict=verdict,
     )
 
 
@@ -53,6 +62,14 @@ def _players(card: ModelCard, registry: Registry) -> int | None:
         return partition_of(card, {spec.name: spec.row_shape for spec in card.inputs}, None, registry.modalities).players
     except ExplaineryError:
         return None
+
+
+def _of_this_model(runtime: RuntimeSpec, verdict: Verdict | None) -> RuntimeSpec:
+    """What the runtime answers of a model whose file shows that some questions cannot be."""
+    if verdict is None or not verdict.cannot:
+        return runtime
+    answers = tuple(kind for kind in runtime.answers if kind not in verdict.cannot)
+    return runtime.model_copy(update={"answers": answers, "cannot": runtime.cannot | verdict.cannot})
 
 
 def _availability(method: MethodSpec, card: ModelCard, runtime: RuntimeSpec | None, fault: str | None) -> Availability:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from explainery.contract.catalogue import MethodSpec, RuntimeSpec
+from explainery.contract.catalogue import MethodSpec, RuntimeSpec, Verdict
 from explainery.contract.model_card import InputSpec, ModelCard
 from explainery.settings import Settings
 from workers.game import Explaining, Game, Params, Partition
@@ -77,8 +77,25 @@ class Place:
     settings: Settings
 
 
+class Judged(Protocol):
+    """The optional `verdict` of a loaded model: what loading it has shown."""
+
+    verdict: Verdict
+
+
+class InspectHook(Protocol):
+    """The optional `inspect` of a runtime: what a file shows without being loaded or run."""
+
+    def __call__(self, card: ModelCard, files: Mapping[str, bytes]) -> Verdict:
+        """Look at the files' bytes. Anything it raises means "not known yet"."""
+        ...
+
+
 class RuntimePlugin(Protocol):
-    """A file in `workers/runtimes/`."""
+    """A file or package in `workers/runtimes/`.
+
+    It may also have `inspect(card, files) -> Verdict` when the file decides what can be asked of a model.
+    """
 
     SPEC: RuntimeSpec
 

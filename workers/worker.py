@@ -13,7 +13,7 @@ import structlog
 import torch
 
 from explainery import __version__
-from explainery.contract.catalogue import Offer
+from explainery.contract.catalogue import Offer, Verdict
 from explainery.contract.errors import StoreUnavailable
 from explainery.contract.job import ModelRef, group_of
 from explainery.settings import Settings
@@ -31,6 +31,7 @@ from workers.offering import offer_of
 from workers.plugins import Place
 from workers.registry import discover
 from workers.repository import Found, Repository
+from workers.verdicts import Verdicts
 
 log = structlog.get_logger()
 
@@ -57,7 +58,10 @@ class Worker:
         self._catalogue = CatalogueStore(redis, settings)
         self._registry = discover(settings.plugins)
         self._repository = Repository(settings.models_url)
-        self._models = ModelCache(self._repository, self._registry, Place(self._device, settings), self._note_load)
+        self._verdicts = Verdicts(self._repository, self._registry)
+        self._models = ModelCache(
+            self._repository, self._registry, Place(self._device, settings), self._note_load, self._note_verdict
+        )
         self._bell = Bell(settings)
         self._engine = Engine(settings, self.id, self._store, self._registry, self._models, self._bell)
         self._offer: tuple[float, Offer] | None = None
@@ -96,6 +100,12 @@ class Worker:
         except StoreUnavailable:
             log.warning("load_not_noted", model=ref.name)
 
+    def _note_verdict(self, digest: str, verdict: Verdict) -> None:
+        """Keep what loading a model has shown; the next beat publishes it."""
+        if verdict != self._verdicts.of(digest):
+            self._verdicts.note(digest, verdict)
+            self._offer = None
+
     def info(self) -> WorkerInfo:
         """What this worker is, for the ledger."""
         return WorkerInfo(
@@ -111,12 +121,15 @@ class Worker:
 
     def offer(self) -> Offer:
         """What this worker offers; the repository is looked through again every `rescan_s`."""
-        now = time.monotonic()
-        if self._offer is None or now - self._offer[0] >= self._settings.rescan_s:
+        now, held = time.monotonic(), self._offer  # the main thread may forget it at any time
+        if held is None or now - held[0] >= self._settings.rescan_s:
             found = self._repository.scan()
-            self._offer = (now, offer_of(self._registry, found, self._settings))
-            self._tell_faults(found, self._offer[1])
-        return self._offer[1]
+            self._verdicts.look(found)
+            offer = offer_of(self._registry, found, self._settings, self._verdicts.of)
+            self._offer = (now, offer)
+            self._tell_faults(found, offer)
+            return offer
+        return held[1]
 
     def _tell_faults(self, found: list[Found], offer: Offer) -> None:
         """Log what cannot be used, once each."""

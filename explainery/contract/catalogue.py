@@ -112,6 +112,19 @@ class Availability(Frozen):
     reason: str | None = None
 
 
+class Verdict(Frozen):
+    """What opening a model's own file has shown, where the runtime alone does not decide.
+
+    `parity`: the largest difference between the two ways the model is computed, as a share of its largest output (or of 1).
+    """
+
+    cannot: dict[QuestionKind, str] = {}
+    """Why a kind of question cannot be answered of this very model."""
+    parity: float | None = None
+    approximate: tuple[str, ...] = ()
+    """Operators whose gradient is not the derivative of what they compute (rounding, which is passed straight through)."""
+
+
 class ModelEntry(Frozen):
     """One version of a model as a worker offers it."""
 
@@ -125,6 +138,8 @@ class ModelEntry(Frozen):
     methods: dict[str, Availability]
     fault: str | None = None
     """Why the model cannot be used at all (a broken card or file); None when it can."""
+    verdict: Verdict | None = None
+    """None when the file was not opened yet, or shows nothing that the runtime does not say."""
 
 
 class Offer(Frozen):

@@ -13,9 +13,9 @@ Part = TypeVar("Part")
 def merge(offers: Sequence[Offer]) -> Offer:
     """The union by name, of models by (name, version, digest). Of equals the first offer's is kept: give the newest first.
 
-    A model that one worker can use and another cannot is offered as usable.
+    A model that one worker can use and another cannot is offered as usable; what one has measured of it stands for all.
     """
-    models = sorted((model for offer in offers for model in offer.models), key=_faulty)
+    models = sorted((model for offer in offers for model in offer.models), key=_rank)
     return Offer(
         methods=_first((method for offer in offers for method in offer.methods), lambda method: method.name),
         runtimes=_first((runtime for offer in offers for runtime in offer.runtimes), lambda runtime: runtime.name),
@@ -23,8 +23,10 @@ def merge(offers: Sequence[Offer]) -> Offer:
     )
 
 
-def _faulty(model: ModelEntry) -> bool:
-    return model.fault is not None
+def _rank(model: ModelEntry) -> tuple[bool, bool, bool]:
+    """Usable before faulty, judged before looked at, looked at before unknown."""
+    judged = model.verdict is not None and (bool(model.verdict.cannot) or model.verdict.parity is not None)
+    return model.fault is not None, not judged, model.verdict is None
 
 
 def _first(parts: Iterable[Part], identity: Callable[[Part], object]) -> tuple[Part, ...]:

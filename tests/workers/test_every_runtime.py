@@ -28,8 +28,8 @@ from explainery.settings import Settings, load
 from workers.local import Local, Order
 from workers.models import Loaded
 from workers.registry import discover
-from workers.runtimes import onnx as onnx_runtime
 from workers.runtimes import torch as torch_runtime
+from workers.runtimes.onnx import session as onnx_session
 
 Arrays = dict[str, NDArray[Any]]
 RUNTIMES = discover().runtimes
@@ -551,8 +551,8 @@ def test_numbers_on_a_gpu_are_whole_single_precision() -> None:
 
 def test_onnx_takes_the_device_that_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    monkeypatch.setattr(onnx_runtime.ort, "get_available_providers", lambda: both)
-    assert onnx_runtime._providers("cuda:1")[0] == ("CUDAExecutionProvider", {"device_id": 1, "use_tf32": 0})
-    assert onnx_runtime._providers("cpu") == ["CPUExecutionProvider"]
-    monkeypatch.setattr(onnx_runtime.ort, "get_available_providers", lambda: both[1:])
-    assert onnx_runtime._providers("cuda:0") == ["CPUExecutionProvider"]
+    monkeypatch.setattr(onnx_session.ort, "get_available_providers", lambda: both)
+    assert onnx_session.providers("cuda:1")[0] == ("CUDAExecutionProvider", {"device_id": 1, "use_tf32": 0})
+    assert onnx_session.providers("cpu") == ["CPUExecutionProvider"]
+    monkeypatch.setattr(onnx_session.ort, "get_available_providers", lambda: both[1:])
+    assert onnx_session.providers("cuda:0") == ["CPUExecutionProvider"]

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import repos
+from onnx import helper
 
-from explainery.contract.catalogue import ModelEntry, Offer
+from explainery.contract.catalogue import ModelEntry, Offer, Verdict
 from explainery.settings import Settings
 from workers.local import Local
 from workers.offering import offer_of
 from workers.registry import discover
 from workers.repository import Repository
+from workers.verdicts import Verdicts
 
 REGISTRY = discover()
 GRADIENTS = sorted(name for name, method in REGISTRY.methods.items() if "gradients" in method.SPEC.asks)
@@ -45,13 +47,41 @@ def test_every_method_works_on_a_differentiable_model(tmp_path: Path) -> None:
     assert (found.name, found.version, found.runtime, found.players, found.fault) == ("m", 3, "stub", 4, None)
 
 
-def test_gradient_methods_are_refused_on_onnx_by_name(tmp_path: Path) -> None:
+def test_every_method_works_on_an_onnx_model(tmp_path: Path) -> None:
     repos.add_onnx_linear(tmp_path, "m", np.ones((4, 1)))
-    found = entry(tmp_path)
+    assert all(availability.available for availability in entry(tmp_path).methods.values())
+
+
+def test_gradient_methods_are_refused_where_the_file_shows_that_there_are_none(tmp_path: Path) -> None:
+    """The operator that is missing is in the catalogue before any job; black-box methods stay."""
+    node = helper.make_node("NonMaxSuppression", ["input", "input"], ["score"])
+    repos.add_onnx(tmp_path, "m", [node], {}, repos.tensor_input("input", [4]), repos.output(1), input=["n", 4], score=["n", 1])
+    repository = Repository(str(tmp_path))
+    verdicts = Verdicts(repository, REGISTRY)
+    verdicts.look(repository.scan())
+    (found,) = offer_of(REGISTRY, repository.scan(), Settings(models=str(tmp_path)), verdicts.of).models
+    assert found.verdict is not None
     for name in GRADIENTS:
         assert not found.methods[name].available
-        assert found.methods[name].reason == f"{name} asks for gradients: ONNX Runtime computes no gradients."
+        assert "NonMaxSuppression has no gradient: it selects boxes." in str(found.methods[name].reason)
     assert all(found.methods[name].available for name in OTHERS)
+
+
+def test_what_loading_has_shown_stands_above_what_the_file_shows(tmp_path: Path) -> None:
+    repos.add_onnx_linear(tmp_path, "m", np.ones((4, 1)))
+    repository = Repository(str(tmp_path))
+    (found,) = repository.scan()
+    verdicts = Verdicts(repository, REGISTRY)
+    assert verdicts.of(found.digest) is None
+    verdicts.look([found])
+    assert verdicts.of(found.digest) == Verdict()
+    verdicts.note(found.digest, Verdict(cannot={"gradients": "they differ"}, parity=0.5))
+    (listed,) = offer_of(REGISTRY, [found], Settings(models=str(tmp_path)), verdicts.of).models
+    assert {listed.methods[name].reason for name in GRADIENTS} == {
+        f"{name} asks for gradients: they differ." for name in GRADIENTS
+    }
+    verdicts.look([])
+    assert verdicts.of(found.digest) is None
 
 
 def test_gradient_methods_are_refused_on_whole_numbers(tmp_path: Path) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from explainery.contract.catalogue import RuntimeSpec
 from explainery.contract.errors import ModelUnloadable
 from explainery.contract.model_card import ModelCard
 from explainery.settings import Settings
-from workers.device import ran_out_of_memory
+from workers.device import memory_or, numerics
 from workers.plugins import Place
 
 SPEC = RuntimeSpec(
@@ -83,7 +82,7 @@ class TorchModel:
         try:
             return torch.tensor(array, device=self._device)
         except RuntimeError as error:
-            raise _memory_or(error) from error
+            raise memory_or(error) from error
 
     def fetch(self, array: torch.Tensor) -> NDArray[np.float64]:
         """The tensor as a float64 array."""
@@ -112,7 +111,7 @@ class TorchModel:
         try:
             return torch.autograd.grad(scores.sum(), list(leaves.values()), allow_unused=True, materialize_grads=True)
         except RuntimeError as error:
-            raise _memory_or(error) from error
+            raise memory_or(error) from error
 
     def _laid_out(self, tensor: torch.Tensor) -> torch.Tensor:
         if self._pictures and tensor.ndim == 4:
@@ -123,7 +122,7 @@ class TorchModel:
         try:
             answer = self._module(*(inputs[name] for name in self._names))
         except RuntimeError as error:
-            raise _memory_or(error) from error
+            raise memory_or(error) from error
         if isinstance(answer, Mapping):
             answer = answer[self._score]
         elif isinstance(answer, (tuple, list)):
@@ -158,22 +157,3 @@ def _built(card: ModelCard, content: bytes) -> torch.nn.Module:
             f"The weights in {card.file} do not fit what {card.factory} builds; save the state dict of that very module."
         ) from None
     return module
-
-
-@contextmanager
-def numerics(device: torch.device, *, cudnn: bool = True) -> Iterator[None]:
-    """Full single precision on a GPU: TF32 keeps 10 bits of the mantissa, and explanations are small differences."""
-    if device.type != "cuda":
-        yield
-        return
-    with torch.backends.cudnn.flags(enabled=cudnn, allow_tf32=False):
-        yield
-
-
-def _memory_or(error: RuntimeError) -> Exception:
-    """MemoryError where the error means that, else the error itself."""
-    if ran_out_of_memory(error):
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return MemoryError()
-    return error

@@ -1,4 +1,4 @@
-"""ONNX models on ONNX Runtime: black-box questions. Files are self-contained and given as bytes, never as a path."""
+"""ONNX Runtime answers black-box questions. A file is self-contained, and given as bytes, never as a path."""
 
 from __future__ import annotations
 
@@ -10,79 +10,51 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from explainery.contract.catalogue import RuntimeSpec
 from explainery.contract.errors import ModelUnloadable
 from explainery.contract.model_card import ModelCard
 from explainery.contract.tensors import NUMPY_NAMES
-from explainery.settings import Settings
 from workers.plugins import Place
 
-SPEC = RuntimeSpec(
-    name="onnx",
-    title="ONNX Runtime",
-    formats=("onnx",),
-    answers=("values",),
-    cannot={
-        "gradients": "ONNX Runtime computes no gradients",
-        "internals": "ONNX Runtime shows no inner activations",
-    },
-)
+Arrays = Mapping[str, NDArray[Any]]
 
 
-def refuses(card: ModelCard, settings: Settings) -> str | None:
-    """Nothing: an ONNX file runs no code of its own."""
-    return None
-
-
-def load(card: ModelCard, files: Mapping[str, bytes], place: Place) -> OnnxModel:
-    """Open a session from the file's bytes. Raises ModelUnloadable when it is not self-contained or not what the card says."""
-    content = files[str(card.file)]
-    _refuse_external_data(onnx.load_model_from_string(content))
+def opened(card: ModelCard, content: bytes, place: Place) -> OnnxSession:
+    """Open a session. Raises ModelUnloadable when the file is not self-contained or not what the card says."""
+    refuse_external_data(onnx.load_model_from_string(content))
     options = ort.SessionOptions()
     options.intra_op_num_threads = place.settings.threads
     options.log_severity_level = 3
     # spinning threads halve the speed of whatever else computes on the machine
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = ort.InferenceSession(content, options, providers=_providers(place.device))
+    session = ort.InferenceSession(content, options, providers=providers(place.device))
     _check_names(card, session)
     _check_types(card, session)
-    return OnnxModel(card, session)
+    return OnnxSession(card, session)
 
 
-class OnnxModel:
-    """One session."""
-
-    xp = np
+class OnnxSession:
+    """One session, called with any number of rows. `batch`: the only number of rows that the file takes, or None."""
 
     def __init__(self, card: ModelCard, session: Any) -> None:
         self._session = session
         self._output = card.score_output.name
         self._datatypes = {spec.name: NUMPY_NAMES[spec.datatype] for spec in card.inputs}
         first = [value.shape[0] for value in session.get_inputs() if value.shape]
-        self._batch = next((size for size in first if isinstance(size, int)), None)
+        self.batch: int | None = next((size for size in first if isinstance(size, int)), None)
         cuda = "CUDAExecutionProvider" in session.get_providers()
         self.environment: Mapping[str, str | None] = {
             "onnxruntime": str(ort.__version__),
             "device": "cuda" if cuda else "cpu",
         }
 
-    def place(self, array: NDArray[Any]) -> NDArray[Any]:
-        """The array itself: the session copies to its device."""
-        return array
-
-    def fetch(self, array: NDArray[Any]) -> NDArray[np.float64]:
-        """The array as float64."""
-        return np.asarray(array, dtype=np.float64)
-
-    def forward(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-        """Outputs [points, columns]."""
-        feeds = {name: np.ascontiguousarray(array, dtype=self._datatypes[name]) for name, array in inputs.items()}
-        parts = [self._run(part, points) for part, points in _batches(feeds, self._batch)]
+    def forward(self, inputs: Arrays) -> NDArray[Any]:
+        """Outputs [points, columns]. Raises MemoryError."""
+        parts = [self._run(part, points) for part, points in batches(self.feeds(inputs), self.batch)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def gradients(self, inputs: Mapping[str, Any], columns: Any) -> tuple[Any, dict[str, Any]]:
-        """Not answered here; the catalogue refuses such methods at the door."""
-        raise NotImplementedError(SPEC.cannot["gradients"])
+    def feeds(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """The inputs in the types that the file takes."""
+        return {name: np.ascontiguousarray(array, dtype=self._datatypes[name]) for name, array in inputs.items()}
 
     def _run(self, feeds: dict[str, NDArray[Any]], points: int) -> NDArray[Any]:
         try:
@@ -97,7 +69,7 @@ class OnnxModel:
         return array[:points].reshape(points, -1)
 
 
-def _batches(feeds: dict[str, NDArray[Any]], batch: int | None) -> Iterator[tuple[dict[str, NDArray[Any]], int]]:
+def batches(feeds: dict[str, NDArray[Any]], batch: int | None) -> Iterator[tuple[dict[str, NDArray[Any]], int]]:
     """The feeds in parts of the file's fixed batch size, the last one filled up by repeating its last row."""
     points = len(next(iter(feeds.values())))
     for start in range(0, points, batch or points):
@@ -108,7 +80,7 @@ def _batches(feeds: dict[str, NDArray[Any]], batch: int | None) -> Iterator[tupl
         yield part, size
 
 
-def _providers(device: str) -> list[Any]:
+def providers(device: str) -> list[Any]:
     """The device's provider where this build of ONNX Runtime has it, and the CPU for what it cannot do."""
     if not device.startswith("cuda") or "CUDAExecutionProvider" not in ort.get_available_providers():
         return ["CPUExecutionProvider"]
@@ -117,7 +89,7 @@ def _providers(device: str) -> list[Any]:
     return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
 
 
-def _refuse_external_data(model: Any) -> None:
+def refuse_external_data(model: Any) -> None:
     """Refuse tensors that live in other files: they name paths on this machine."""
     from onnx.external_data_helper import _get_all_tensors, uses_external_data
 

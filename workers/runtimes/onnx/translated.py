@@ -1,0 +1,71 @@
+"""A translation, asked like a model: NumPy arrays in and out, in parts of the batch that the file was exported for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from workers.device import memory_or, numerics
+from workers.runtimes.onnx.session import Arrays, batches
+from workers.runtimes.onnx.translate import Translation
+
+
+class Translated:
+    """Outputs and gradients of one output tensor by torch."""
+
+    def __init__(self, translation: Translation, output: str, device: str, batch: int | None) -> None:
+        self.translation = translation
+        self._output = output
+        self._device = torch.device(device)
+        self._batch = batch
+        self._graph = translation.graph.to(self._device).eval()
+
+    def forward(self, feeds: Arrays) -> NDArray[Any]:
+        """Outputs [points, columns]."""
+        parts = []
+        with torch.no_grad(), numerics(self._device):
+            for part, points in batches(dict(feeds), self._batch):
+                answer = self._call({name: torch.tensor(array, device=self._device) for name, array in part.items()})
+                parts.append(answer[:points].double().cpu().numpy())
+        return np.concatenate(parts)
+
+    def gradients(self, feeds: Arrays, columns: NDArray[np.int64]) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
+        """Outputs [points] and gradients [points, *row] by input; zeros for inputs of whole numbers. Raises MemoryError."""
+        scores: list[NDArray[Any]] = []
+        gradients: dict[str, list[NDArray[Any]]] = {name: [] for name in feeds}
+        # cuDNN differentiates recurrent layers in training mode only
+        with torch.enable_grad(), numerics(self._device, cudnn=False):
+            for part, points in batches(dict(feeds), self._batch):
+                some = torch.as_tensor(columns[len(scores) and sum(map(len, scores)) :][:points], device=self._device)
+                found, slopes = self._differentiated(part, some, points)
+                scores.append(found)
+                for name, slope in slopes.items():
+                    gradients[name].append(slope)
+        return np.concatenate(scores), {name: np.concatenate(parts) for name, parts in gradients.items()}
+
+    def _differentiated(
+        self, part: Mapping[str, NDArray[Any]], columns: torch.Tensor, points: int
+    ) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
+        leaves = {name: torch.tensor(array, device=self._device) for name, array in part.items()}
+        smooth = {name: leaf.requires_grad_() for name, leaf in leaves.items() if leaf.is_floating_point()}
+        outputs = self._call(leaves)[:points]
+        scores = outputs.gather(1, columns[:, None])[:, 0]
+        slopes = {name: torch.zeros(leaf.shape) for name, leaf in leaves.items()}
+        if scores.requires_grad:
+            try:
+                found = torch.autograd.grad(scores.sum(), list(smooth.values()), allow_unused=True, materialize_grads=True)
+            except RuntimeError as error:
+                raise memory_or(error) from error
+            slopes |= dict(zip(smooth, found, strict=True))
+        return scores.detach().double().cpu().numpy(), {name: slope[:points].cpu().numpy() for name, slope in slopes.items()}
+
+    def _call(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        try:
+            answer: torch.Tensor = self._graph.run(inputs, (self._output,))[self._output]
+        except RuntimeError as error:
+            raise memory_or(error) from error
+        return answer.reshape(len(answer), -1)
