@@ -71,7 +71,10 @@ class Settings:
     batch_jobs: int = _setting(64, "Most jobs a worker works on at once.", "jobs", 1)
     batch_rows: int = _setting(256, "Most rows a worker works on at once.", "rows", 1)
     grace_s: float = _setting(20.0, "How long a worker that is asked to stop goes on with the jobs it holds.", "seconds", 0)
-    model_cache: int = _setting(8, "Models a worker keeps loaded.", "models", 1)
+    model_cache: int = _setting(64, "Most models a worker keeps loaded.", "models", 1)
+    model_cache_bytes: int = _setting(
+        0, "What a worker's loaded models may take, on host and GPU each; 0: half of what is there, shared.", "bytes", 0
+    )
     rescan_s: float = _setting(5.0, "How often a worker looks for new models.", "seconds", 0.1)
     log_level: str = _setting("info", "debug, info, warning or error.")
 

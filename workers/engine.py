@@ -98,6 +98,7 @@ class Engine:
             answered = ""
             if batch is not None:
                 self._work(*batch)
+                batch = None  # it holds its model, which the next may need the memory of
                 busy_until = time.monotonic()
             elif sleeping:
                 return

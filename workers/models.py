@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -12,11 +11,15 @@ import structlog
 from numpy.typing import NDArray
 
 from explainery.contract.catalogue import Verdict
-from explainery.contract.errors import ExplaineryError, ModelUnloadable
+from explainery.contract.errors import ExplaineryError, ModelUnloadable, ResourceExhausted
 from explainery.contract.job import ModelRef
 from explainery.contract.model_card import ModelCard
 from explainery.contract.tensors import NUMPY_NAMES
 from workers.card_arrays import baselines_of, sample_of
+from workers.device import ran_out_of_memory
+from workers.footprint import Footprint, give_back, in_use, installed
+from workers.kept import Kept
+from workers.one_at_a_time import one_at_a_time
 from workers.plugins import Model, Place
 from workers.registry import Registry
 from workers.repository import Repository, changed
@@ -38,9 +41,11 @@ class Loaded:
 
 
 class ModelCache:
-    """Keeps the most recently used models loaded; a digest that is no longer in the repository is not answered for.
+    """Keeps the most recently used models loaded, within a bound of measured bytes and of their number.
 
-    `told` hears of each model that was loaded, and the seconds it took; `judged` of what loading a digest has shown.
+    A digest that is no longer in the repository is not answered for. One model is loaded at a time on a host: loading takes
+    more memory than the model does. `told` hears of each model that was loaded, and the seconds it took; `judged` of what
+    loading a digest has shown.
     """
 
     def __init__(
@@ -56,7 +61,9 @@ class ModelCache:
         self._repository = repository
         self._registry = registry
         self._place = place
-        self._loaded: OrderedDict[ModelRef, Loaded] = OrderedDict()
+        self._kept: Kept[ModelRef, Loaded] = Kept(place.settings.model_cache, bound_of(place))
+        self._known: dict[str, Footprint] = {}
+        """What each digest took when it was last loaded."""
 
     @property
     def device(self) -> str:
@@ -66,35 +73,57 @@ class ModelCache:
     @property
     def refs(self) -> tuple[ModelRef, ...]:
         """The loaded models, least recently used first."""
-        return tuple(self._loaded)
+        return tuple(self._kept)
 
     @property
     def resident(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(f"{ref.name}@{ref.version}" for ref in self.refs)
 
+    @property
+    def footprint(self) -> Footprint:
+        """What the loaded models take together, as measured when they were loaded."""
+        return self._kept.total
+
     def get(self, ref: ModelRef) -> Loaded:
-        """The model, loaded if need be. Raises ModelChanged, ModelUnloadable."""
+        """The model, loaded if need be. Raises ModelChanged, ModelUnloadable, ResourceExhausted."""
         if self._repository.find(ref.name, int(ref.version)).digest != ref.digest:
             raise changed(ref.name, ref.version)
-        if ref not in self._loaded:
-            self._make_room(ref)
+        if ref not in self._kept:
+            self._take_in(ref)
+        return self._kept.use(ref)
+
+    def _take_in(self, ref: ModelRef) -> None:
+        self._kept.drop(lambda other: (other.name, other.version) == (ref.name, ref.version))  # what its files were before
+        with one_at_a_time(self._place.settings.home / "run" / "loading.lock"):
             began = time.perf_counter()
-            self._loaded[ref] = self._load(ref)
+            loaded, footprint = self._measured(ref)
             self._told(ref, time.perf_counter() - began)
-        self._loaded.move_to_end(ref)
-        return self._loaded[ref]
+        self._known[ref.digest] = footprint
+        self._kept.keep(ref, loaded, footprint)
+        give_back()  # what loading took for a while
+        log.info("model_loaded", model=ref.name, version=ref.version, digest=ref.digest, runtime=loaded.runtime,
+                 host_bytes=footprint.host, device_bytes=footprint.device)  # fmt: skip
 
-    def _make_room(self, ref: ModelRef) -> None:
-        """Forget what the files of this version were before, and what was not used for longest."""
-        for other in tuple(self._loaded):
-            if (other.name, other.version) == (ref.name, ref.version):
-                del self._loaded[other]
-        while len(self._loaded) >= self._place.settings.model_cache:
-            self._loaded.popitem(last=False)
-
-    def _load(self, ref: ModelRef) -> Loaded:
+    def _measured(self, ref: ModelRef) -> tuple[Loaded, Footprint]:
+        """Load a model, and what it has taken. When memory runs out all others go, and it is tried once more."""
         card, files = self._repository.files(ref.name, int(ref.version), ref.digest)
+        at_least = Footprint(host=sum(map(len, files.values())))
+        if self._kept.make_room(self._known.get(ref.digest, at_least)):
+            give_back()
+        for last in (False, True):
+            before = in_use(self._place.device)
+            try:
+                loaded = self._load(ref, card, files)
+                return loaded, in_use(self._place.device) - before
+            except MemoryError:
+                if last:
+                    break
+            self._kept.drop(lambda other: True)
+            give_back()
+        raise ResourceExhausted("Memory ran out while the model was loaded; use a worker with more memory.")
+
+    def _load(self, ref: ModelRef, card: ModelCard, files: Mapping[str, bytes]) -> Loaded:
         runtime = self._registry.runtime_of(card.format)
         if runtime is None:
             raise ModelUnloadable(f"No runtime here loads format {card.format!r}.")
@@ -107,17 +136,26 @@ class ModelCache:
         verdict: Verdict | None = getattr(model, "verdict", None)
         if verdict is not None:
             self._judged(ref.digest, verdict)
-        log.info("model_loaded", model=ref.name, version=ref.version, digest=ref.digest, runtime=runtime.SPEC.name)
         return Loaded(ref, card, runtime.SPEC.name, model, sample, baseline)
+
+
+def bound_of(place: Place) -> Footprint:
+    """What the loaded models may take: as set, on host and device each; else half of what there is, shared by the workers."""
+    if asked := place.settings.model_cache_bytes:
+        return Footprint(asked, asked)
+    there = installed(place.device)
+    return Footprint(there.host // 2 // place.settings.workers, there.device // 2)
 
 
 def _guarded(step: Callable[[], T], what: str) -> T:
     """Run a step that touches a model's own files; any failure is the model's, never the worker's."""
     try:
         return step()
-    except ExplaineryError:
+    except (ExplaineryError, MemoryError):
         raise
     except Exception as error:  # a model file may raise anything; the kind of error is told, its text may hold data
+        if ran_out_of_memory(error):
+            raise MemoryError from error
         log.warning("model_unloadable", what=what, exc_info=True)
         raise ModelUnloadable(f"{what} ({type(error).__name__}). Check it with `explainery models check`.") from error
 
