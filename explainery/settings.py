@@ -72,6 +72,9 @@ class Settings:
     batch_rows: int = _setting(256, "Most rows a worker works on at once.", "rows", 1)
     grace_s: float = _setting(20.0, "How long a worker that is asked to stop goes on with the jobs it holds.", "seconds", 0)
     model_cache: int = _setting(64, "Most models a worker keeps loaded.", "models", 1)
+    job_bytes: int = _setting(
+        0, "What a job's rows may take in a worker; 0: a quarter of the machine's memory, shared.", "bytes", 0
+    )
     model_cache_bytes: int = _setting(
         0, "What a worker's loaded models may take, on host and GPU each; 0: half of what is there, shared.", "bytes", 0
     )

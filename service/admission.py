@@ -17,6 +17,7 @@ from service.choice import check_method, choose_method
 from service.faults import fault
 from service.inputs import read_tensors
 from service.instances import read_instances
+from service.need import check_room
 from service.rows import Rows
 from service.sameness import content_of
 from service.shelf import Shelf
@@ -52,6 +53,7 @@ def admit(request: JobRequest, shelf: Shelf, terms: Terms, *, job_id: str) -> Ad
     entry = shelf.usable(request.model)
     check_method(request, entry, shelf)
     rows = _rows(request, entry.card, terms.max_rows)
+    check_room(rows, shelf.offer.room_bytes)
     choice = choose_method(request, entry, shelf, rows.shapes)
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)

@@ -18,15 +18,17 @@ def offer_of(
     models: Iterable[Found],
     settings: Settings,
     verdict_of: Callable[[str], Verdict | None] = lambda digest: None,
+    room_bytes: int | None = None,
 ) -> Offer:
     """Say what can be asked of the models found; what has no usable card is not on offer.
 
-    `verdict_of`: what is known of a digest's file.
+    `verdict_of`: what is known of a digest's file. `room_bytes`: memory for a job's rows.
     """
     return Offer(
         methods=tuple(plugin.SPEC for _, plugin in sorted(registry.methods.items())),
         runtimes=tuple(plugin.SPEC for _, plugin in sorted(registry.runtimes.items())),
         models=tuple(_entry(found, registry, settings, verdict_of(found.digest)) for found in models if found.card is not None),
+        room_bytes=room_bytes,
     )
 
 

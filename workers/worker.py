@@ -24,6 +24,7 @@ from explainery.store.ids import new_job_id
 from explainery.store.jobs import JobStore
 from workers.device import device_of, resident_bytes, threads_of
 from workers.engine import Engine
+from workers.footprint import installed
 from workers.heartbeat import Heartbeat, Ledger
 from workers.leaving import asked, at_once
 from workers.models import ModelCache
@@ -64,6 +65,7 @@ class Worker:
         )
         self._bell = Bell(settings)
         self._engine = Engine(settings, self.id, self._store, self._registry, self._models, self._bell)
+        self._room_bytes = settings.job_bytes or installed(self._device).host // 4 // settings.workers
         self._offer: tuple[float, Offer] | None = None
         self._told: set[tuple[str, int, str | None]] = set()
         ledger = Ledger(self._store, self._catalogue, self._bell)
@@ -125,7 +127,7 @@ class Worker:
         if held is None or now - held[0] >= self._settings.rescan_s:
             found = self._repository.scan()
             self._verdicts.look(found)
-            offer = offer_of(self._registry, found, self._settings, self._verdicts.of)
+            offer = offer_of(self._registry, found, self._settings, self._verdicts.of, self._room_bytes)
             self._offer = (now, offer)
             self._tell_faults(found, offer)
             return offer

@@ -148,6 +148,8 @@ class Offer(Frozen):
     methods: tuple[MethodSpec, ...]
     runtimes: tuple[RuntimeSpec, ...]
     models: tuple[ModelEntry, ...]
+    room_bytes: int | None = None
+    """Memory that a job's rows may take in the worker, of several the largest; None where none has said."""
 
 
 def _shown(name: str) -> str:

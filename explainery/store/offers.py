@@ -20,6 +20,7 @@ def merge(offers: Sequence[Offer]) -> Offer:
         methods=_first((method for offer in offers for method in offer.methods), lambda method: method.name),
         runtimes=_first((runtime for offer in offers for runtime in offer.runtimes), lambda runtime: runtime.name),
         models=_first(models, lambda model: (model.name, model.version, model.digest)),
+        room_bytes=max((offer.room_bytes for offer in offers if offer.room_bytes is not None), default=None),
     )
 
 
