@@ -8,7 +8,7 @@ from explainery.contract.errors import PayloadTooLarge
 from service.rows import ANY, Rows
 
 BYTES_PER_NUMBER = 40
-"""An input's number once decoded (8 at most), and in the result: as attribution, stacked with the others, packed, on its way."""
+"""An input's number once decoded (8 at most), and in the result: as attribution, stacked, packed, and on its way."""
 
 
 def need_of(rows: Rows) -> int:
