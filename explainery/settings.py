@@ -78,6 +78,9 @@ class Settings:
     model_cache_bytes: int = _setting(
         0, "What a worker's loaded models may take, on host and GPU each; 0: half of what is there, shared.", "bytes", 0
     )
+    twin_after_s: float = _setting(
+        10.0, "Compute on a PyTorch model's values after which ONNX Runtime gives them, on a CPU; -1: never.", "seconds", -1
+    )
     rescan_s: float = _setting(5.0, "How often a worker looks for new models.", "seconds", 0.1)
     log_level: str = _setting("info", "debug, info, warning or error.")
 

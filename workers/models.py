@@ -23,6 +23,7 @@ from workers.one_at_a_time import one_at_a_time
 from workers.plugins import Model, Place
 from workers.registry import Registry
 from workers.repository import Repository, changed
+from workers.twins import Twins
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -62,6 +63,7 @@ class ModelCache:
         self._registry = registry
         self._place = place
         self._kept: Kept[ModelRef, Loaded] = Kept(place.settings.model_cache, bound_of(place))
+        self._twins = Twins(place)
         self._known: dict[str, Footprint] = {}
         """What each digest took when it was last loaded."""
 
@@ -91,7 +93,16 @@ class ModelCache:
             raise changed(ref.name, ref.version)
         if ref not in self._kept:
             self._take_in(ref)
-        return self._kept.use(ref)
+        loaded = self._kept.use(ref)
+        before = in_use(self._place.device)
+        if self._twins.tend(ref, loaded.card, loaded.model):
+            self._known[ref.digest] += in_use(self._place.device) - before
+            self._kept.keep(ref, loaded, self._known[ref.digest])
+        return loaded
+
+    def stop(self) -> None:
+        """End what goes on in other processes."""
+        self._twins.stop()
 
     def _take_in(self, ref: ModelRef) -> None:
         self._kept.drop(lambda other: (other.name, other.version) == (ref.name, ref.version))  # what its files were before

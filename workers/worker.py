@@ -81,6 +81,7 @@ class Worker:
     def stop(self) -> None:
         """Leave in good order: give back what is held, and be listed no more."""
         self._heartbeat.stop()
+        self._models.stop()
         try:
             self._catalogue.withdraw(self.id)
             for whom in self._store.release(self.id, lost=False):

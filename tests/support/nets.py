@@ -85,3 +85,20 @@ class Hungry(nn.Module):
 
 def hungry(most: int) -> nn.Module:
     return Hungry(most)
+
+
+class Branching(nn.Module):
+    """Goes another way where the first row's sum is negative: no one trace is the model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.tensor([1.0, 2.0, 3.0]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x[0].sum() < 0:
+            return -(x @ self.weights)[:, None]
+        return (x @ self.weights)[:, None]
+
+
+def branching() -> nn.Module:
+    return Branching()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import io
+import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ SPEC = RuntimeSpec(
     cannot={"internals": "inner activations are not served yet"},
 )
 CODE_FORMATS = ("pt2", "torchscript")
+Forward = Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]
 
 
 def refuses(card: ModelCard, settings: Settings) -> str | None:
@@ -76,6 +78,23 @@ class TorchModel:
         self._outputs = [spec.name for spec in card.outputs]
         self._score = card.score_output.name
         self.environment: Mapping[str, str | None] = {"torch": torch.__version__.partition("+")[0], "device": str(device)}
+        self.values_s = 0.0
+        """Seconds that `forward` has taken."""
+        self._twin: Forward | None = None
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether another answers for `forward`."""
+        return self._twin is not None
+
+    def adopt(self, forward: Forward, environment: Mapping[str, str | None]) -> None:
+        """Let another answer `forward` from now on: it gives the same outputs, [points, columns], of arrays by input name."""
+        self._twin = forward
+        self.environment = {**environment, **self.environment}
+
+    def alone(self) -> torch.nn.Module:
+        """A module that takes the card's inputs in order and gives the explained output, [points, columns]: for exporting."""
+        return _Alone(self)
 
     def place(self, array: NDArray[Any]) -> torch.Tensor:
         """The array on the model's device."""
@@ -90,6 +109,15 @@ class TorchModel:
 
     def forward(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Outputs [points, columns]."""
+        began = time.perf_counter()
+        outputs = self._ask_twin(self._twin, inputs) if self._twin else self._ask_module(inputs)
+        self.values_s += time.perf_counter() - began
+        return outputs
+
+    def _ask_twin(self, twin: Forward, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return torch.from_numpy(twin({name: tensor.contiguous().numpy() for name, tensor in inputs.items()}))
+
+    def _ask_module(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         with torch.no_grad(), numerics(self._device):
             return self._call({name: self._laid_out(tensor) for name, tensor in inputs.items()})
 
@@ -120,15 +148,30 @@ class TorchModel:
 
     def _call(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         try:
-            answer = self._module(*(inputs[name] for name in self._names))
+            return self.explained(self._module(*(inputs[name] for name in self._names)))
         except RuntimeError as error:
             raise memory_or(error) from error
+
+    def explained(self, answer: Any) -> torch.Tensor:
+        """The explained output among those that the module gives, [points, columns]."""
         if isinstance(answer, Mapping):
             answer = answer[self._score]
         elif isinstance(answer, (tuple, list)):
             answer = answer[self._outputs.index(self._score)]
         output: torch.Tensor = answer
         return output.reshape(len(output), -1)
+
+
+class _Alone(torch.nn.Module):
+    """A loaded model as a module of one output."""
+
+    def __init__(self, model: TorchModel) -> None:
+        super().__init__()
+        self.module = model._module  # the loaded model's own part
+        self._explained = model.explained
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self._explained(self.module(*inputs))
 
 
 def _built(card: ModelCard, content: bytes) -> torch.nn.Module:

@@ -1,0 +1,101 @@
+"""ONNX twins of PyTorch models: on a CPU, ONNX Runtime gives the same values about twice as fast.
+
+A model earns its twin by being asked: once its values have taken `twin_after_s`, a process of its own exports and checks it
+(`twin_export.py`), and from the next batch on `Values` are answered by the twin. Gradients stay with PyTorch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+from numpy.typing import NDArray
+
+from explainery.contract.job import ModelRef
+from explainery.contract.model_card import ModelCard
+from workers.plugins import Place
+from workers.runtimes.onnx.session import opened
+
+log = structlog.get_logger()
+Forward = Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]
+
+
+class Twinnable(Protocol):
+    """A model that can let another answer for its values. `values_s`: seconds they have taken so far."""
+
+    values_s: float
+    has_twin: bool
+
+    def adopt(self, forward: Forward, environment: Mapping[str, str | None]) -> None:
+        """Let `forward` answer from now on."""
+        ...
+
+
+class Twins:
+    """The twins of one worker's models, as files by digest under `<home>/twins`; they may be deleted at any time."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._folder = place.settings.home / "twins"
+        self._refused: set[str] = set()
+        self._maker: subprocess.Popen[bytes] | None = None
+
+    def tend(self, ref: ModelRef, card: ModelCard, model: Any) -> bool:
+        """Between two batches: give a model its twin, or have it made; whether the model has just got one."""
+        if not self._may_have(ref, model):
+            return False
+        ready, refusal = twin_files(self._folder, ref.digest)
+        if refusal.exists():
+            self._refused.add(ref.digest)
+            log.info("twin_refused", model=ref.name, version=ref.version, reason=json.loads(refusal.read_text())["reason"])
+        elif ready.exists():
+            return self._introduced(ref, card, model, ready)
+        elif model.values_s >= self._place.settings.twin_after_s and not self._busy():
+            self._have_made(ref)
+        return False
+
+    def stop(self) -> None:
+        """End a process that makes a twin."""
+        if self._maker is not None:
+            self._maker.kill()
+            self._maker.wait()
+
+    def _may_have(self, ref: ModelRef, model: Any) -> bool:
+        wanted = self._place.settings.twin_after_s >= 0 and self._place.device == "cpu" and hasattr(model, "adopt")
+        return wanted and not model.has_twin and ref.digest not in self._refused
+
+    def _introduced(self, ref: ModelRef, card: ModelCard, model: Twinnable, ready: Path) -> bool:
+        try:
+            session = opened(card, ready.read_bytes(), self._place)
+        except Exception:  # a file that a crash has cut short, or another version's: the model itself goes on
+            log.warning("twin_not_opened", model=ref.name, version=ref.version, exc_info=True)
+            self._refused.add(ref.digest)
+            return False
+        model.adopt(session.forward, session.environment)
+        log.info("twin_adopted", model=ref.name, version=ref.version)
+        return True
+
+    def _busy(self) -> bool:
+        return self._maker is not None and self._maker.poll() is None
+
+    def _have_made(self, ref: ModelRef) -> None:
+        """Start the process; should it die without a word, the model goes without a twin."""
+        if self._maker is not None and self._maker.args[-1] == ref.digest:  # type: ignore[index]  # a list of ours
+            self._refused.add(ref.digest)
+            return
+        command = [sys.executable, "-m", "workers.twin_export", str(os.getpid()), ref.name, ref.version, ref.digest]
+        with (self._folder.parent / "twins.log").open("wb") as told:
+            self._maker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=told, stderr=told)  # noqa: S603  our own
+        log.info("twin_begun", model=ref.name, version=ref.version)
+
+
+def twin_files(folder: Path, digest: str) -> tuple[Path, Path]:
+    """Where a digest's twin lies, and the reason why it has none."""
+    name = digest.replace(":", "-")
+    return folder / f"{name}.onnx", folder / f"{name}.json"
