@@ -1,5 +1,5 @@
 # Thin on purpose: each target is a command that one can also type.
-.PHONY: help demo test test-gpu lint bench chaos clean
+.PHONY: help demo test test-gpu lint bench chaos zoo clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -36,6 +36,9 @@ bench: $(READY) ## print the benchmark tables
 
 chaos: $(READY) ## 20 long runs in which everything is killed, as a table (RUNS=1 SEED=7: that run alone)
 	EXPLAINERY_CHAOS_RUNS=$(or $(RUNS),20) EXPLAINERY_CHAOS_SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/chaos $(ARGS)
+
+zoo: $(READY)   ## make a hundred ONNX files and measure their gradients, as a table (ARGS=vit: only names with that in them)
+	PYTHONPATH=tests $(BIN)/python -m zoo.measure $(ARGS)
 
 clean:          ## remove what the targets made here (not EXPLAINERY_HOME)
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
