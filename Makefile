@@ -1,5 +1,5 @@
 # Thin on purpose: each target is a command that one can also type.
-.PHONY: help demo test test-gpu lint bench chaos soak clean
+.PHONY: help demo test test-gpu lint bench chaos soak zoo clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -39,6 +39,9 @@ chaos: $(READY) ## 20 long runs in which everything is killed, as a table (RUNS=
 
 soak: $(READY)  ## ten minutes of mixed load, and whether memory or keys grow (MINUTES=1: shorter)
 	$(BIN)/python -m benchmarks.soak $(MINUTES)
+
+zoo: $(READY)   ## make a hundred ONNX files and measure their gradients, as a table (ARGS=vit: only names with that in them)
+	PYTHONPATH=tests $(BIN)/python -m zoo.measure $(ARGS)
 
 clean:          ## remove what the targets made here (not EXPLAINERY_HOME)
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -26,10 +26,13 @@ GUESSES = (8, 32, 64, 224)
 def parity(card: ModelCard, session: OnnxSession, translated: Translated, sample: Arrays, baseline: Arrays) -> float:
     """The largest difference of outputs on the card's sample, its baseline and seeded noise around them.
 
-    In units of max(1, largest output). Raises Untranslatable when it is beyond TOLERANCE or nothing could be compared.
+    In units of max(1, largest output). Raises Unequal when it is beyond TOLERANCE, Untranslatable when nothing could be
+    compared or there is nothing to differentiate.
     """
     worst = None
     for rows in probes(card, session, sample, baseline):
+        if worst is None and not translated.has_gradient(session.feeds(rows)):
+            raise Untranslatable("the output depends on the inputs by steps only, which have no gradient")
         expected = np.asarray(session.forward(rows), dtype=np.float64)
         if not np.isfinite(expected).all():
             continue

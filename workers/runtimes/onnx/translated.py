@@ -33,6 +33,14 @@ class Translated:
                 parts.append(answer[:points].double().cpu().numpy())
         return np.concatenate(parts)
 
+    def has_gradient(self, feeds: Arrays) -> bool:
+        """Whether anything differentiable leads from the inputs to the output; True where all inputs are whole numbers."""
+        with torch.enable_grad(), numerics(self._device, cudnn=False):
+            part, _ = next(batches(dict(feeds), self._batch))
+            leaves = {name: torch.tensor(array, device=self._device) for name, array in part.items()}
+            smooth = [leaf.requires_grad_() for leaf in leaves.values() if leaf.is_floating_point()]
+            return not smooth or self._call(leaves).requires_grad
+
     def gradients(self, feeds: Arrays, columns: NDArray[np.int64]) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
         """Outputs [points] and gradients [points, *row] by input; zeros for inputs of whole numbers. Raises MemoryError."""
         scores: list[NDArray[Any]] = []

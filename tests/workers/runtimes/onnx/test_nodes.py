@@ -15,27 +15,26 @@ import pytest
 ROOT = Path(__file__).parents[4]
 
 
-@pytest.fixture(scope="module")
-def outcomes() -> list[onnx_nodes.Outcome]:
+def test_nine_in_ten_pass_none_is_wrong_and_the_page_says_so() -> None:
+    """`python docs/onnx_operators.py` writes the page. Another onnx package has other tests."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's and NumPy's, about the numbers that these tests are made of
-        return [onnx_nodes.run(case) for case in onnx_nodes.cases()]
-
-
-def test_nine_in_ten_pass_and_none_is_wrong(outcomes: list[onnx_nodes.Outcome]) -> None:
+        outcomes = [onnx_nodes.run(case) for case in onnx_nodes.cases()]
     kinds = Counter(outcome.kind for outcome in outcomes)
     assert [outcome.case.name for outcome in outcomes if outcome.kind == "wrong"] == []
     assert kinds["passed"] >= 0.9 * (len(outcomes) - kinds["out of scope"])
-
-
-def test_the_page_is_fresh(outcomes: list[onnx_nodes.Outcome]) -> None:
-    """`python docs/onnx_operators.py` writes it. Another onnx package has other tests."""
-    spec = importlib.util.spec_from_file_location("onnx_operators", ROOT / "docs" / "onnx_operators.py")
-    assert spec is not None
-    assert spec.loader is not None
-    writer: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(writer)
+    writer = page_writer()
     written = writer.PAGE.read_text(encoding="utf-8")
     if f"({onnx.__version__})" not in written:
         pytest.skip("the page was written with another version of the onnx package")
     assert written == writer.page(outcomes)
+
+
+def page_writer() -> Any:
+    """docs/onnx_operators.py, which is no module of a package."""
+    spec = importlib.util.spec_from_file_location("onnx_operators", ROOT / "docs" / "onnx_operators.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
