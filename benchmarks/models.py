@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from explainery.settings import Settings, load
 from workers.local import Local
 
 FACTORIES = "benchmarks.nets"
+TWIN_S = 300.0
 
 
 def add_net(folder: Path, name: str, factory: str, args: dict[str, Any], row: list[int], columns: int, **more: str) -> None:
@@ -59,8 +62,19 @@ def write_all(folder: Path) -> Path:
 
 
 def laboratory(folder: Path, threads: int) -> Local:
-    """The engine over the repository, in this process."""
+    """The engine over the repository, in this process. Twins are made as soon as a model is asked for again."""
     settings: Settings = load({})
-    return Local(
-        dataclasses.replace(settings, models=str(folder), factories=(FACTORIES,), threads=threads, device="cpu", workers=1)
-    )
+    own = {"home": folder.parent, "models": str(folder), "factories": (FACTORIES,)}
+    return Local(dataclasses.replace(settings, **own, threads=threads, device="cpu", workers=1, twin_after_s=0.0))  # type: ignore[arg-type]
+
+
+def with_twin(lab: Local, model: str) -> Any:
+    """A loaded model whose values ONNX Runtime answers."""
+    settings = {"HOME": lab.settings.home, "MODELS": lab.settings.models, "FACTORIES": FACTORIES, "DEVICE": "cpu"}
+    os.environ.update({f"EXPLAINERY_{name}": str(value) for name, value in settings.items()})  # the maker reads them
+    ends = time.monotonic() + TWIN_S
+    while not (loaded := lab.load(model).model).has_twin:
+        if time.monotonic() > ends:
+            raise RuntimeError((lab.settings.home / "twins.log").read_text())
+        time.sleep(0.2)
+    return loaded

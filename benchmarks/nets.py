@@ -49,3 +49,59 @@ def resnet18(outputs: int = 1000) -> nn.Module:
         layers += [Block(channels, out, stride), Block(out, out, 1)]
         channels = out
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, outputs))
+
+
+class Attend(nn.Module):
+    """One encoder layer of a vision transformer (Dosovitskiy et al., ICLR 2021): pre-norm attention and MLP."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[batch, tokens, width] -> the same."""
+        parts = self.qkv(self.norm1(x)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        attended = nn.functional.scaled_dot_product_attention(parts[0], parts[1], parts[2])
+        x = x + self.out(attended.transpose(1, 2).flatten(2))
+        return cast(torch.Tensor, x + self.mlp(self.norm2(x)))
+
+
+class VisionTransformer(nn.Module):
+    """ViT-Tiny's shape: patches of 16, width 192, 12 layers, 3 heads."""
+
+    def __init__(self, outputs: int = 1000, width: int = 192, layers: int = 12, heads: int = 3) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, width, 16, 16)
+        self.token = nn.Parameter(torch.zeros(1, 1, width))
+        self.places = nn.Parameter(0.02 * torch.randn(1, 197, width))
+        self.layers = nn.Sequential(*(Attend(width, heads) for _ in range(layers)))
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, outputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[batch, 3, 224, 224] -> logits."""
+        patches = self.patches(x).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.token.expand(len(x), -1, -1), patches], dim=1) + self.places
+        return cast(torch.Tensor, self.head(self.layers(tokens)[:, 0]))
+
+
+def vit_tiny(outputs: int = 1000) -> nn.Module:
+    """A vision transformer of 5.7 million weights."""
+    return VisionTransformer(outputs)
+
+
+def mobilenet(outputs: int = 1000) -> nn.Module:
+    """MobileNet's shape: depthwise and pointwise convolutions (Howard et al., 2017)."""
+    layers: list[nn.Module] = [nn.Conv2d(3, 32, 3, 2, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU()]
+    channels = 32
+    for out, stride in ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5, (1024, 2), (1024, 1)):
+        layers += [
+            nn.Conv2d(channels, channels, 3, stride, 1, groups=channels, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+        ]
+        layers += [nn.Conv2d(channels, out, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU()]
+        channels = out
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1024, outputs))

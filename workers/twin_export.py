@@ -98,7 +98,7 @@ def exported(card: ModelCard, module: torch.nn.Module, like: dict[str, torch.Ten
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own
         program = torch.onnx.export(
-            module,
+            _Positional(module),
             tuple(like[spec.name] for spec in card.inputs),
             dynamo=True,
             dynamic_shapes=(tuple(shapes),),
@@ -108,6 +108,18 @@ def exported(card: ModelCard, module: torch.nn.Module, like: dict[str, torch.Ten
         )
     assert program is not None  # noqa: S101  with dynamo there is one
     return bytes(program.model_proto.SerializeToString())
+
+
+class _Positional(torch.nn.Module):
+    """A module that takes its inputs in order, whatever it calls them."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        output: torch.Tensor = self.module(*inputs)
+        return output
 
 
 def _like(card: ModelCard, name: str, sample: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
