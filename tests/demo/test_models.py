@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from explainery.contract.catalogue import Verdict
 from explainery.demo import models
 from explainery.settings import load
 from workers.local import Local, Order
@@ -69,6 +70,14 @@ def test_the_regressor_is_better_than_the_mean(lab: Local):
 
 
 def working(lab: Local, name: str) -> set[str]:
-    """Methods that the model's runtime can answer."""
-    runtime = lab.registry.runtime_of(lab.load(name).card.format).SPEC
-    return {spec.SPEC.name for spec in discover().methods.values() if set(spec.SPEC.asks) <= set(runtime.answers)}
+    """Methods that can be answered of the model."""
+    loaded = lab.load(name)
+    runtime = lab.registry.runtime_of(loaded.card.format).SPEC
+    answers = set(runtime.answers) - set(getattr(loaded.model, "verdict", Verdict()).cannot)
+    return {spec.SPEC.name for spec in discover().methods.values() if set(spec.SPEC.asks) <= answers}
+
+
+def test_the_network_in_onnx_has_gradients_and_the_forest_has_none(lab: Local):
+    assert "integrated_gradients" in working(lab, "breast-cancer-mlp")
+    assert "integrated_gradients" not in working(lab, "wine-forest")
+    assert "TreeEnsembleClassifier" in lab.load("wine-forest").model.verdict.cannot["gradients"]

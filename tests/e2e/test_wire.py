@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import repos
+from onnx import TensorProto, helper
 from PIL import Image
 from safetensors.numpy import load as load_safetensors
 from stacks import Stack, until
@@ -130,7 +132,35 @@ def test_catalogue(stack: Stack) -> None:
     version = stack.http.get("/v1/models/onnx").json()["versions"][0]
     assert version["digest"].startswith("sha256:")
     assert version["methods"]["kernel_shap"]["available"] is True
-    assert "gradients" in version["methods"]["saliency"]["reason"]
+    assert version["methods"]["saliency"]["available"] is True
+    assert version["verdict"]["cannot"] == {}
+
+
+def test_gradients_of_onnx_and_what_is_known_of_them(stack: Stack) -> None:
+    """The measured difference is in the catalogue once the model was loaded; an operator that is missing from the start."""
+    result = stack.result(stack.submit("onnx", "input_x_gradient", ROWS, target=1))
+    assert result["explanations"][0]["attributions"][0]["data"] == pytest.approx([0.0, 1.0, -1.0])
+    assert "torch" in result["environment"]
+    version = until(lambda: known(stack, "onnx") if known(stack, "onnx")["verdict"]["parity"] is not None else None)
+    assert version["verdict"]["parity"] < 1e-5
+
+    there = helper.make_node("Cast", ["input"], ["text"], to=TensorProto.STRING)
+    back = helper.make_node("Cast", ["text"], ["score"], to=TensorProto.FLOAT)
+    shapes = {"input": ["n", 3], "score": ["n", 3]}
+    repos.add_onnx(stack.models, "texts", [there, back], {}, repos.tensor_input("input", [3]), repos.output(3), **shapes)
+    version = until(lambda: known(stack, "texts"))
+    assert version["methods"]["saliency"]["available"] is False
+    assert "Cast makes or takes STRING, which is not translated" in version["methods"]["saliency"]["reason"]
+    refused = stack.post({"model": "texts", "method": "saliency", "instances": ROWS, "target": 0})
+    assert refused.status_code == 422
+    assert refused.json()["code"] == "method_unavailable"
+    assert stack.result(stack.submit("texts", "feature_ablation", ROWS, target=0))
+
+
+def known(stack: Stack, model: str) -> Any:
+    """The newest version of a model in the catalogue, or None."""
+    answer = stack.http.get(f"/v1/models/{model}")
+    return answer.json()["versions"][0] if answer.status_code == 200 else None
 
 
 def test_health_and_documents(stack: Stack) -> None:

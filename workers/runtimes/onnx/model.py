@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from explainery.contract.catalogue import Verdict
@@ -28,8 +29,9 @@ class OnnxModel:
 
     def __init__(self, card: ModelCard, files: Mapping[str, bytes], session: OnnxSession, place: Place) -> None:
         self._session = session
-        self.environment = session.environment
         self._translated, self.verdict = _judged(card, files, session, place)
+        torch_version = {} if self._translated is None else {"torch": torch.__version__.partition("+")[0]}
+        self.environment: Mapping[str, str | None] = {**session.environment, **torch_version}
 
     def place(self, array: NDArray[Any]) -> NDArray[Any]:
         """The array itself: session and translation copy to their device."""
