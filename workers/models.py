@@ -77,7 +77,7 @@ class ModelCache:
         """The model, loaded if need be. Raises ModelChanged, ModelUnloadable."""
         if self._repository.find(ref.name, int(ref.version)).digest != ref.digest:
             raise changed(ref.name, ref.version)
-        if ref not in self._loaded:
+        if ref not in self._loaded or getattr(self._loaded[ref].model, "stale", False):
             self._make_room(ref)
             began = time.perf_counter()
             self._loaded[ref] = self._load(ref)
