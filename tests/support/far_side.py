@@ -8,6 +8,7 @@ wrong, and `GET /test/seen` tells what has been asked.
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 import threading
 import time
@@ -84,6 +85,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
     disable_nagle_algorithm = True
+    counted = False
 
     def setup(self) -> None:
         super().setup()
@@ -122,11 +124,17 @@ class Handler(BaseHTTPRequestHandler):
             seen["at_once"] += 1
             seen["most_at_once"] = max(seen["most_at_once"], seen["at_once"])
             seen["headers"] = {key.lower(): value for key, value in self.headers.items()}
+        self.counted = True
         try:
             self.predict(body, STATE.fault())
         finally:
-            with STATE.lock:
-                seen["at_once"] -= 1
+            self.done()
+
+    def done(self) -> None:
+        """This request counts no more: said before its answer goes out, because the next one may follow at once."""
+        with STATE.lock:
+            STATE.seen["at_once"] -= self.counted
+            self.counted = False
 
     def predict(self, body: bytes, fault: dict[str, Any]) -> None:
         mode = fault.get("mode")
@@ -231,6 +239,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None, *, cut: bool = False) -> None:
+        self.done()
         self.send_response(status)
         for key, value in (headers or {}).items():
             self.send_header(key, value)
@@ -268,8 +277,20 @@ def null_for(data: list[Any], fault: dict[str, Any]) -> list[Any]:
     return [[strange[fault["mode"]], *row[1:]] if isinstance(row, list) else strange[fault["mode"]] for row in data]
 
 
-if __name__ == "__main__":
-    for argument in sys.argv[2:]:
-        add_onnx(*argument.split("=", 1))
+def main(port: int, *arguments: str) -> None:
+    """Serve. `arguments`: `name=model.onnx`, and `tls=folder` with cert.pem and key.pem."""
+    folders = dict(argument.split("=", 1) for argument in arguments)
+    tls = folders.pop("tls", None)
+    for name, path in folders.items():
+        add_onnx(name, path)
     ThreadingHTTPServer.request_queue_size = 64
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(Path(tls) / "cert.pem", Path(tls) / "key.pem")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), *sys.argv[2:])

@@ -20,7 +20,7 @@ import pytest
 import repos
 import structlog
 import torch
-from far_sides import FarSide, add_remote
+from far_sides import TOKENS, TWO, FarSide, add_remote
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save
@@ -190,21 +190,8 @@ def two(rows: Arrays) -> NDArray[Any]:
     return np.asarray(rows["table"] * np.where(rows["flags"] != 0, 2.0, 1.0))
 
 
-TABLES = {
-    "inputs": repos.tensor_input("table", [2], "FP64") + repos.tensor_input("flags", [2], "BOOL"),
-    "outputs": repos.output(2, "extra", datatype="INT64") + repos.output(2, datatype="FP64"),
-    "more": 'score = "score"\n',
-    "model": "two",
-    "rows": {"table": (2,), "flags": (2,)},
-    "whole": True,
-}
-TOKENS = {
-    "inputs": repos.tensor_input("input", [-1], "INT64"),
-    "outputs": repos.output(2, datatype="FP64"),
-    "model": "tokens",
-    "rows": {"input": (5,)},
-    "whole": True,
-}
+TABLES = {**TWO, "rows": {"table": (2,), "flags": (2,)}, "whole": True}
+NUMBERS = {**TOKENS, "rows": {"input": (5,)}, "whole": True}
 
 
 def sums(rows: Arrays) -> NDArray[Any]:
@@ -268,8 +255,8 @@ CASES = {
     "remote-two-inputs": remote_case(two, **TABLES),
     "remote-two-inputs-binary": remote_case(two, binary=True, version="1", **TABLES),
     "remote-two-inputs-v1": remote_case(two, protocol="v1", **TABLES),
-    "remote-whole-numbers": remote_case(sums, **TOKENS),
-    "remote-whole-numbers-binary": remote_case(sums, binary=True, **TOKENS),
+    "remote-whole-numbers": remote_case(sums, **NUMBERS),
+    "remote-whole-numbers-binary": remote_case(sums, binary=True, **NUMBERS),
     "stub-linear": stub_case("linear", lambda x: x @ W + 0.5, 2, weights=W.T.tolist(), bias=0.5),
     "stub-product": stub_case("product", lambda x: 2 * x.prod(axis=1, keepdims=True), 1, weights=2.0),
     "stub-max": stub_case("max", lambda x: x.max(axis=1, keepdims=True) - 1, 1, bias=-1.0),

@@ -32,8 +32,8 @@ LONGEST_PAUSE_S = 2.0
 LONGEST_RETRY_S = 300.0
 IDLE_S = 30.0
 HINTS = {
-    401: "check the secret in [remote] headers",
-    403: "check the secret in [remote] headers",
+    401: "check the headers in [remote]",
+    403: "check the headers in [remote]",
     404: "check model and version in [remote]",
     413: "lower batch in [remote]",
 }
@@ -91,7 +91,7 @@ class Exchange:
         except httpcore.TimeoutException:
             raise RemoteUnavailable(f"{where} did not answer within {limit_s:g} s ([remote] timeout_s).") from None
         except (httpcore.NetworkError, httpcore.RemoteProtocolError) as error:
-            if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+            if isinstance(error.__context__, ssl.SSLCertVerificationError):
                 raise RemoteRefused(
                     f"The certificate of {where} is not trusted by this worker; SSL_CERT_FILE names further authorities."
                 ) from None
