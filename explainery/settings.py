@@ -12,6 +12,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from explainery.allowed_hosts import AllowList
 from explainery.contract.errors import SettingsInvalid
 from explainery.contract.job import is_tenant
 
@@ -39,6 +40,9 @@ class Settings:
     )
     plugins: tuple[str, ...] = _setting(
         (), "Folders with methods/, runtimes/ or modalities/ of your own.", "comma-separated folders"
+    )
+    remote_allowed: tuple[str, ...] = _setting(
+        (), "Hosts that remote models may be served at; private addresses must be listed too.", "comma-separated host[:port]"
     )
     allow_code_formats: bool = _setting(False, "Load .pt2 and TorchScript files, which run code from the file.", "0 or 1")
     result_ttl_s: int = _setting(7 * 86400, "How long a job that ended is kept.", "seconds", 1)
@@ -121,10 +125,6 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             faults.append(f"{variable(entry.name)}: {error}")
     if faults:
         raise SettingsInvalid("Settings cannot be used: " + "; ".join(faults))
-    try:
-        [_weight(pair) for pair in values["tenant_weights"]]
-    except ValueError as error:
-        raise SettingsInvalid(f"Settings cannot be used: {variable('tenant_weights')}: {error}") from None
     values["home"] = Path(values["home"]).expanduser().absolute()
     return Settings(**values)
 
@@ -145,6 +145,8 @@ def _checked(entry: Field[Any], text: str) -> Any:
     minimum = entry.metadata["minimum"]
     if minimum is not None and value < minimum:
         raise ValueError(f"must be at least {minimum:g}")
+    if entry.name in _CHECKS:
+        _CHECKS[entry.name](value)
     choices = _CHOICES.get(entry.name)
     if choices is not None and value not in choices:
         raise ValueError(f"must be one of {', '.join(choices)}")
@@ -194,4 +196,9 @@ _READERS: dict[type, Callable[[str], Any]] = {
     str: str,
     type(Path()): Path,
 }
+_CHECKS: dict[str, Callable[[Any], object]] = {
+    "tenant_weights": lambda pairs: [_weight(pair) for pair in pairs],
+    "remote_allowed": AllowList.parse,
+}
+"""What raises ValueError for a value that cannot be used."""
 _CHOICES = {"log_level": ("debug", "info", "warning", "error"), "dedupe": ("tenant", "all", "off")}

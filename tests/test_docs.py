@@ -20,6 +20,7 @@ from explainery.contract.catalogue import MethodSpec
 from explainery.contract.errors import ComputeError, ExplaineryError
 from explainery.contract.job import JobRequest
 from explainery.contract.model_card import ModelCard, parse_card
+from explainery.contract.remote_card import RemoteSpec
 from explainery.settings import Settings, variable
 from service.problems import DETAILS, STATUSES
 from workers.registry import discover
@@ -93,10 +94,14 @@ def test_the_request_of_the_wire_page_is_one():
     assert JobRequest.model_validate(json.loads(request)).method == "integrated_gradients"
 
 
-def test_the_card_of_the_wire_page_is_one():
-    (card,) = [block.code for block in blocks(text("wire.md")) if block.language == "toml"]
-    assert isinstance(parse_card(card), ModelCard)
-    tomllib.loads(card)
+def test_the_cards_of_the_wire_page_are_some():
+    local, remote = [block.code for block in blocks(text("wire.md")) if block.language == "toml"]
+    for card in (local, remote):
+        assert isinstance(parse_card(card), ModelCard)
+    told = tomllib.loads(remote)["remote"]
+    assert set(told) == set(RemoteSpec.model_fields)
+    defaults = {name: field.default for name, field in RemoteSpec.model_fields.items()}
+    assert all(told[name] == defaults[name] for name in ("batch", "concurrency", "timeout_s", "retries", "protocol"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -214,7 +214,8 @@ class Engine:
 
     def _fail(self, claim: Claim, error: ExplaineryError) -> None:
         told = JobError(code=error.code, detail=error.detail, retryable=error.retryable)
-        written = self._insist(lambda: self._store.fail(self._worker, claim.spec.id, claim.fence, told))
+        after_s: float = getattr(error, "retry_after_s", 0.0)
+        written = self._insist(lambda: self._store.fail(self._worker, claim.spec.id, claim.fence, told, after_s))
         self.hands.put_down(claim.spec.id)
         what = "job_failed" if written else "job_stale"
         log.warning(what, job_id=claim.spec.id, request_id=claim.spec.request_id, code=error.code)

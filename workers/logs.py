@@ -41,7 +41,8 @@ def configure_logs(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
-    for chatty in ("celery.worker.strategy", "celery.app.trace"):  # two lines a bell that say nothing about the job
+    # two lines a bell that say nothing about the job; and what httpcore says on debug, which holds headers
+    for chatty in ("celery.worker.strategy", "celery.app.trace", "httpcore"):
         logging.getLogger(chatty).setLevel(max(root.level, logging.WARNING))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -27,6 +28,8 @@ from workers.twins import Twins
 
 log = structlog.get_logger()
 T = TypeVar("T")
+SMALL_BYTES = 2**20
+"""Files of a model that is not worth waiting for while others load: a stub, or a server's address."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +94,7 @@ class ModelCache:
         """The model, loaded if need be. Raises ModelChanged, ModelUnloadable, ResourceExhausted."""
         if self._repository.find(ref.name, int(ref.version)).digest != ref.digest:
             raise changed(ref.name, ref.version)
-        if ref not in self._kept:
+        if ref not in self._kept or getattr(self._kept.use(ref).model, "stale", False):
             self._take_in(ref)
         loaded = self._kept.use(ref)
         before = in_use(self._place.device)
@@ -106,9 +109,12 @@ class ModelCache:
 
     def _take_in(self, ref: ModelRef) -> None:
         self._kept.drop(lambda other: (other.name, other.version) == (ref.name, ref.version))  # what its files were before
-        with one_at_a_time(self._place.settings.home / "run" / "loading.lock"):
+        card, files = self._repository.files(ref.name, int(ref.version), ref.digest)
+        size = sum(map(len, files.values()))
+        lock = self._place.settings.home / "run" / "loading.lock"
+        with one_at_a_time(lock) if size > SMALL_BYTES else nullcontext():
             began = time.perf_counter()
-            loaded, footprint = self._measured(ref)
+            loaded, footprint = self._measured(ref, card, files, self._known.get(ref.digest, Footprint(host=size)))
             self._told(ref, time.perf_counter() - began)
         self._known[ref.digest] = footprint
         self._kept.keep(ref, loaded, footprint)
@@ -116,11 +122,11 @@ class ModelCache:
         log.info("model_loaded", model=ref.name, version=ref.version, digest=ref.digest, runtime=loaded.runtime,
                  host_bytes=footprint.host, device_bytes=footprint.device)  # fmt: skip
 
-    def _measured(self, ref: ModelRef) -> tuple[Loaded, Footprint]:
+    def _measured(
+        self, ref: ModelRef, card: ModelCard, files: Mapping[str, bytes], need: Footprint
+    ) -> tuple[Loaded, Footprint]:
         """Load a model, and what it has taken. When memory runs out all others go, and it is tried once more."""
-        card, files = self._repository.files(ref.name, int(ref.version), ref.digest)
-        at_least = Footprint(host=sum(map(len, files.values())))
-        if self._kept.make_room(self._known.get(ref.digest, at_least)):
+        if self._kept.make_room(need):
             give_back()
         for last in (False, True):
             before = in_use(self._place.device)

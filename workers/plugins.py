@@ -83,6 +83,12 @@ class Judged(Protocol):
     verdict: Verdict
 
 
+class Fading(Protocol):
+    """The optional `stale` of a loaded model: what it stands for has changed elsewhere, and whoever asks next loads it anew."""
+
+    stale: bool
+
+
 class InspectHook(Protocol):
     """The optional `inspect` of a runtime: what a file shows without being loaded or run."""
 

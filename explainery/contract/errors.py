@@ -256,6 +256,38 @@ class ResourceExhausted(ComputeError):
     retryable = True
 
 
+class RemoteForbidden(ModelUnloadable):
+    """The operator's list does not allow the address that the model is served at."""
+
+    code = "remote_forbidden"
+
+
+class RemoteUnavailable(ComputeError):
+    """The server of a remote model cannot be reached, takes too long, is overloaded or broken.
+
+    `retry_after_s`: how long it asked to be left alone.
+    """
+
+    code = "remote_unavailable"
+    retryable = True
+
+    def __init__(self, detail: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class RemoteRefused(ModelFailed):
+    """The server of a remote model refuses what it is asked."""
+
+    code = "remote_refused"
+
+
+class RemoteAnswerInvalid(ModelFailed):
+    """The server of a remote model answered with something that is not, or not all of, what it was asked for."""
+
+    code = "remote_answer_invalid"
+
+
 class DeadlineExceeded(ComputeError):
     """The job's deadline passed before it could finish."""
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from explainery.contract.errors import CardInvalid
+from explainery.contract.remote_card import RemoteSpec
 
 Datatype = Literal["BOOL", "UINT8", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"]
 """Names of the Open Inference Protocol."""
@@ -152,6 +153,8 @@ class ModelCard(_Strict):
     sample: Sample | None = None
     stub: dict[str, Any] = {}
     """Format "stub" only: which closed form, and its constants (see `workers/runtimes/stub.py`)."""
+    remote: RemoteSpec | None = None
+    """Format "remote" only: who answers."""
 
     @property
     def score_output(self) -> OutputSpec:
@@ -186,6 +189,7 @@ class ModelCard(_Strict):
             raise ValueError(f'format "{self.format}" holds only weights and needs factory = "module:function"')
         if self.factory is not None and not re.fullmatch(r"[\w.]+:\w+", self.factory):
             raise ValueError('factory must be "module:function"')
+        self._check_remote()
         outputs = [output.name for output in self.outputs]
         if self.score is None and len(outputs) > 1:
             raise ValueError('several outputs: name the explained one with score = "..."')
@@ -198,6 +202,15 @@ class ModelCard(_Strict):
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
                 raise ValueError(f"file {name!r} must lie in the card's folder")
         return self
+
+    def _check_remote(self) -> None:
+        if (self.format == "remote") != (self.remote is not None):
+            raise ValueError('format "remote" needs a table [remote], and no other format has one')
+        if self.remote is not None and self.file is not None:
+            raise ValueError('format "remote" has no file')
+        json = self.remote is not None and self.remote.protocol == "v2" and not self.remote.binary
+        if json and "FP16" in ({spec.datatype for spec in self.inputs} | {spec.datatype for spec in self.outputs}):
+            raise ValueError("FP16 has no form in JSON; set binary = true in [remote]")
 
 
 def parse_card(text: str) -> ModelCard:

@@ -235,15 +235,18 @@ class JobStore:
         return bool(self._steps["finish"](job_id, worker, fence, JobState.SUCCEEDED.value, "", stored, *progress))
 
     @store_errors()
-    def fail(self, worker: str, job_id: str, fence: int, error: JobError) -> bool:
+    def fail(self, worker: str, job_id: str, fence: int, error: JobError, after_s: float = 0.0) -> bool:
         """End a job as failed, as expired when the code is deadline_exceeded; False when the fence is stale.
 
-        When the failure may pass by itself, and the job was not tried too often, it waits for another try instead.
+        When the failure may pass by itself, and the job was not tried too often, it waits for another try instead, at least
+        `after_s`.
         """
         state = JobState.EXPIRED if error.code == DeadlineExceeded.code else JobState.FAILED
         if error.retryable:
             state = JobState.QUEUED
-        return bool(self._steps["finish"](job_id, worker, fence, state.value, error.model_dump_json(), "", "", "", "", ""))
+        told = error.model_dump_json()
+        after_ms = int(after_s * 1000)
+        return bool(self._steps["finish"](job_id, worker, fence, state.value, told, "", "", "", "", "", after_ms))
 
     @store_errors()
     def release(self, worker: str, *, lost: bool, manner: str = "left", suspects: Sequence[str] = ()) -> list[str]:

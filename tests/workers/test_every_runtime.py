@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import far_side
 import numpy as np
 import onnx
 import pytest
 import repos
 import structlog
 import torch
+from far_sides import TOKENS, TWO, FarSide, add_remote
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save
@@ -162,6 +164,44 @@ def stub_case(form: str, source: Callable[[NDArray[Any]], NDArray[Any]], columns
     return Case("stub", write, lambda rows: source(rows["input"]), columns=columns)
 
 
+FAR: dict[str, str] = {}
+"""Where the model server of this module's remote cases is, once it runs."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _far_side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    server = FarSide(tmp_path_factory.mktemp("far")).start()
+    FAR["url"] = server.url
+    yield
+    server.kill()
+
+
+def remote_case(source: Callable[[Arrays], NDArray[Any]], inputs: str = "", outputs: str = "", **remote: Any) -> Case:
+    case = {key: remote.pop(key) for key in ("rows", "whole") if key in remote}
+    more = remote.pop("more", "")
+
+    def write(folder: Path) -> None:
+        add_remote(folder, "m", FAR["url"], inputs, outputs, more, **remote)
+
+    return Case("remote", write, source, **case)
+
+
+def two(rows: Arrays) -> NDArray[Any]:
+    return np.asarray(rows["table"] * np.where(rows["flags"] != 0, 2.0, 1.0))
+
+
+TABLES = {**TWO, "rows": {"table": (2,), "flags": (2,)}, "whole": True}
+NUMBERS = {**TOKENS, "rows": {"input": (5,)}, "whole": True}
+
+
+def sums(rows: Arrays) -> NDArray[Any]:
+    return np.stack([rows["input"].sum(axis=1), rows["input"].max(axis=1)], axis=1)
+
+
+def waves(rows: Arrays) -> NDArray[Any]:
+    return far_side.waves(rows["input"])
+
+
 OPEN = {"rows": {"input": (7, 2)}}
 CODE = {"rows": {"input": (5, 2)}, "settings": {"allow_code_formats": True}}
 EXTRA = repos.output(6, "extra") + repos.output(3)
@@ -209,6 +249,14 @@ CASES = {
     "onnx-whole-numbers": Case(
         "onnx", write_onnx_tokens, lambda rows: W.astype(np.float64)[rows["input"]].mean(axis=1), rows=X5, whole=True
     ),
+    "remote-json": remote_case(waves, batch=2, concurrency=3),
+    "remote-binary": remote_case(waves, binary=True, batch=2, concurrency=3),
+    "remote-v1": remote_case(waves, protocol="v1", batch=2, concurrency=3),
+    "remote-two-inputs": remote_case(two, **TABLES),
+    "remote-two-inputs-binary": remote_case(two, binary=True, version="1", **TABLES),
+    "remote-two-inputs-v1": remote_case(two, protocol="v1", **TABLES),
+    "remote-whole-numbers": remote_case(sums, **NUMBERS),
+    "remote-whole-numbers-binary": remote_case(sums, binary=True, **NUMBERS),
     "stub-linear": stub_case("linear", lambda x: x @ W + 0.5, 2, weights=W.T.tolist(), bias=0.5),
     "stub-product": stub_case("product", lambda x: 2 * x.prod(axis=1, keepdims=True), 1, weights=2.0),
     "stub-max": stub_case("max", lambda x: x.max(axis=1, keepdims=True) - 1, 1, bias=-1.0),
@@ -216,7 +264,8 @@ CASES = {
 
 
 def lab_over(folder: Path, **settings: Any) -> Local:
-    known = {"factories": ("nets", "runtime_nets"), "device": "cpu", "threads": 1, **settings}
+    known = {"factories": ("nets", "runtime_nets"), "device": "cpu", "threads": 1}
+    known |= {"remote_allowed": ("127.0.0.1",), **settings}
     return Local(dataclasses.replace(load({}), models=str(folder), **known))
 
 
@@ -308,7 +357,7 @@ def test_arrays_come_back_as_they_were_placed(loaded: Callable[[str], Loaded], n
     model = loaded(name).model
     for array in (np.array([[1.5, -2.0]], dtype=np.float16), np.array([True, False]), np.array([3, -4])):
         assert np.array_equal(model.fetch(model.place(array)), array)
-    assert model.environment["device"] == "cpu"
+    assert model.environment["device"] == ("remote" if CASES[name].runtime == "remote" else "cpu")
     assert loaded(name).runtime == CASES[name].runtime
 
 
@@ -435,6 +484,26 @@ UNUSABLE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "onnx: an input of another shape": (
         lambda f: write_onnx_bytes(f, onnx_bytes(f), repos.tensor_input("input", [5])), "correct the card"
     ),
+    "remote: a host that is not allowed": (
+        lambda f: add_remote(f, "m", "http://models.test"), "EXPLAINERY_REMOTE_ALLOWED"
+    ),
+    "remote: a secret that is not there": (
+        lambda f: add_remote(f, "m", FAR["url"], headers={"X-Key": "EXPLAINERY_SECRET_NOT_SET"}), "EXPLAINERY_SECRET_NOT_SET"
+    ),
+    "remote: an unknown model": (lambda f: add_remote(f, "m", FAR["url"], model="other"), "check model and version"),
+    "remote: an unknown version": (lambda f: add_remote(f, "m", FAR["url"], version="7"), "check model and version"),
+    "remote: an input of another name": (
+        lambda f: add_remote(f, "m", FAR["url"], repos.tensor_input("x", [4])), "correct the card"
+    ),
+    "remote: an input too few": (
+        lambda f: add_remote(f, "m", FAR["url"], repos.tensor_input("table", [2], "FP64"), model="two"), "correct the card"
+    ),
+    "remote: an input of another type": (
+        lambda f: add_remote(f, "m", FAR["url"], repos.tensor_input("input", [4], "FP64")), "correct the card"
+    ),
+    "remote: an output of another name": (
+        lambda f: add_remote(f, "m", FAR["url"], outputs=repos.output(2, "logits")), "correct the card"
+    ),
     "stub: no form": (lambda f: write_stub(f, ""), "linear, product, max"),
     "stub: an unknown form": (lambda f: write_stub(f, 'form = ["linear"]'), "linear, product, max"),
     "stub: an unknown key": (lambda f: write_stub(f, 'form = "linear"\nweihgts = 1'), "weights"),
@@ -475,10 +544,12 @@ def test_what_settings_forbid_is_refused_before_the_file_is_read(tmp_path: Path,
         case.write(tmp_path)
         card = lab_over(tmp_path).repository.find("m", 1).card
         assert card is not None
-        allowed = dataclasses.replace(load({}), factories=("nets", "runtime_nets"), allow_code_formats=True)
+        allowed = dataclasses.replace(
+            load({}), factories=("nets", "runtime_nets"), allow_code_formats=True, remote_allowed=("127.0.0.1",)
+        )
         assert RUNTIMES[name].refuses(card, allowed) is None
         reason = RUNTIMES[name].refuses(card, Settings())
-        guarded = card.factory is not None or card.format in torch_runtime.CODE_FORMATS
+        guarded = card.factory is not None or card.format in (*torch_runtime.CODE_FORMATS, "remote")
         assert (reason is not None and "EXPLAINERY_" in reason) is guarded
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import repos
+from far_sides import add_remote
 from onnx import helper
 
 from explainery.contract.catalogue import ModelEntry, Offer, Verdict
@@ -110,12 +111,28 @@ def test_code_formats_need_leave(tmp_path: Path) -> None:
 
 
 def test_a_format_or_modality_that_nothing_serves(tmp_path: Path) -> None:
-    repos.write(tmp_path, "far", f'title = "m"\nformat = "remote"\n{repos.tensor_input("input", [4])}{repos.output(1)}')
+    repos.add_stub(tmp_path, "m", 4)
     repos.add_stub(tmp_path, "words", 0, inputs=repos.tensor_input("input", [-1], modality="text"))
-    far, words = offer(tmp_path).models
-    assert far.fault == "No runtime here loads format 'remote'."
+    stubless = dataclasses.replace(REGISTRY, runtimes={"onnx": REGISTRY.runtimes["onnx"]})
+    settings = Settings(models=str(tmp_path))
+    alien, words = offer_of(stubless, Repository(str(tmp_path)).scan(), settings).models
+    assert alien.fault == "No runtime here loads format 'stub'."
     assert words.fault == "Inputs of modality text are not served here."
-    assert far.players is words.players is None
+    assert alien.players is words.players is None
+
+
+def test_a_remote_model_is_offered_where_its_host_is_allowed(tmp_path: Path) -> None:
+    """What needs only values is on offer; the rest says why not, before anything is asked of the far side."""
+    add_remote(tmp_path, "far", "http://models.test:8000")
+    found = entry(tmp_path, remote_allowed=("models.test",))
+    assert (found.fault, found.runtime, found.players) == (None, "remote", 4)
+    assert all(found.methods[name].available for name in OTHERS)
+    for name in GRADIENTS:
+        assert "served elsewhere" in str(found.methods[name].reason)
+    for allowed in ((), ("models.test:80",), ("*.models.test",), ("127.0.0.1",)):
+        refused = entry(tmp_path, remote_allowed=allowed)
+        assert "EXPLAINERY_REMOTE_ALLOWED" in str(refused.fault)
+        assert not any(availability.available for availability in refused.methods.values())
 
 
 def test_broken_cards_are_not_offered(tmp_path: Path) -> None:

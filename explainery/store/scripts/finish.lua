@@ -4,6 +4,7 @@
 -- ARGV  1 id  2 worker  3 fence  4 succeeded, failed or expired, or queued: try again later, failed when it was tried enough
 --       5 error, JSON, or ''  6 result, safetensors or a pointer, or ''
 --       7 done  8 total  9 unit (of the progress; '' leaves it as it is)  10 microseconds of compute, or ''
+--       11 least milliseconds until another try, or nothing
 -- Gives 1 when it is written (now, or already by the same call whose answer was lost), 0 when the claim is stale.
 
 local job = fetch(ARGV[1])
@@ -41,7 +42,7 @@ elseif to == 'queued' then
     close(job, 'failed', 'error', ARGV[5])
   else
     count('retried')
-    requeue(job, backoff(job, failures))
+    requeue(job, math.max(backoff(job, failures), tonumber(ARGV[11] or 0)))
   end
 else
   close(job, to, 'error', ARGV[5])

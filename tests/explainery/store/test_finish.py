@@ -45,6 +45,20 @@ def test_a_worker_that_saw_the_deadline_pass_expires_the_job(ledger):
     assert ledger.state(claim.spec) is JobState.EXPIRED
 
 
+def test_a_failure_that_may_pass_waits_as_long_as_it_was_told(ledger):
+    """A server's Retry-After: longer than the back-off of a first failure, at least as long when it is shorter."""
+    passing = JobError(code="remote_unavailable", detail="The server is busy.", retryable=True)
+    until = []
+    for after_s in (0.0, 60.0):
+        claim = ledger.running()
+        assert ledger.jobs.fail("w1", claim.spec.id, claim.fence, passing, after_s)
+        assert ledger.state(claim.spec) is JobState.QUEUED
+        seconds, microseconds = ledger.redis.time()
+        until.append(ledger.redis.zscore(key("delayed"), claim.spec.id) / 1000 - seconds - microseconds / 1e6)
+    assert 0 < until[0] < 5
+    assert 55 < until[1] <= 60
+
+
 def test_a_stale_fence_writes_nothing(ledger):
     stale = ledger.running()
     ledger.lose(stale.spec)

@@ -1,0 +1,116 @@
+"""Connections of a remote model: only to addresses that were checked, and never longer than a request may take.
+
+A name is resolved here, every address it has is checked, and the connection is made to one of those very addresses. So a
+name that resolves to something else a moment later (DNS rebinding) is no way in. The name itself stays what TLS verifies.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import httpcore
+
+from explainery.allowed_hosts import Address, AllowList, address_of
+from explainery.contract.errors import RemoteForbidden, RemoteUnavailable
+
+_ENDS_S: ContextVar[float] = ContextVar("ends_s", default=float("inf"))
+_PIECE = 2**16
+"""Bytes that are sent before the time is looked at again."""
+_LONGEST_S = 86400.0
+"""What a socket is told to wait where nothing bounds it."""
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Bound all that this thread reads and writes meanwhile, together: a far side that trickles gains nothing by it."""
+    token = _ENDS_S.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ENDS_S.reset(token)
+
+
+def _left_s(kind: type[httpcore.TimeoutException]) -> float:
+    left_s = _ENDS_S.get() - time.monotonic()
+    if left_s <= 0:
+        raise kind
+    return min(left_s, _LONGEST_S)
+
+
+class CheckedBackend(httpcore.NetworkBackend):
+    """Makes connections for httpcore's pool. Raises RemoteForbidden and RemoteUnavailable besides httpcore's errors."""
+
+    def __init__(self, allowed: AllowList) -> None:
+        self._allowed = allowed
+        self._plain = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first of the host's checked addresses that answers."""
+        *others, last = resolved(host, port, self._allowed)
+        for address in others:
+            try:
+                return self._connected(address, port, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return self._connected(last, port, socket_options)
+
+    def _connected(self, address: Address, port: int, options: Iterable[Any] | None) -> httpcore.NetworkStream:
+        left_s = _left_s(httpcore.ConnectTimeout)
+        return _Timed(self._plain.connect_tcp(str(address), port, left_s, socket_options=options))
+
+
+def resolved(host: str, port: int, allowed: AllowList) -> list[Address]:
+    """The addresses of a host, every one of them allowed.
+
+    Raises RemoteForbidden when one is not, RemoteUnavailable when the name is not known now.
+    """
+    try:
+        known = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise RemoteUnavailable(f"The name {host} cannot be resolved by this worker now; check [remote] url.") from None
+    texts = dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in known)
+    addresses = [address for text in texts if (address := address_of(text)) is not None]
+    if not addresses or not all(allowed.address(address, port) for address in addresses):
+        raise RemoteForbidden(
+            f"The name {host} stands for an address that is not public; such addresses are called only when "
+            "EXPLAINERY_REMOTE_ALLOWED lists them too, beside the name."
+        )
+    return addresses
+
+
+class _Timed(httpcore.NetworkStream):
+    """A stream whose every step ends when the request's time is over."""
+
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, _left_s(httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        for start in range(0, len(buffer), _PIECE):
+            self._inner.write(buffer[start : start + _PIECE], _left_s(httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _Timed(self._inner.start_tls(ssl_context, server_hostname, _left_s(httpcore.ConnectTimeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
