@@ -116,6 +116,7 @@ class ModelCache:
             began = time.perf_counter()
             loaded, footprint = self._measured(ref, card, files, self._known.get(ref.digest, Footprint(host=size)))
             self._told(ref, time.perf_counter() - began)
+        del files
         self._known[ref.digest] = footprint
         self._kept.keep(ref, loaded, footprint)
         give_back()  # what loading took for a while

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,8 +64,7 @@ class Twins:
     def stop(self) -> None:
         """End a process that makes a twin."""
         if self._maker is not None:
-            self._maker.kill()
-            self._maker.wait()
+            _end(self._maker)
 
     def _may_have(self, ref: ModelRef, model: Any) -> bool:
         wanted = self._place.settings.twin_after_s >= 0 and self._place.device == "cpu" and hasattr(model, "adopt")
@@ -92,7 +92,13 @@ class Twins:
         command = [sys.executable, "-m", "workers.twin_export", str(os.getpid()), ref.name, ref.version, ref.digest]
         with (self._folder.parent / "twins.log").open("wb") as told:
             self._maker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=told, stderr=told)  # noqa: S603  our own
+        weakref.finalize(self, _end, self._maker)
         log.info("twin_begun", model=ref.name, version=ref.version)
+
+
+def _end(maker: subprocess.Popen[bytes]) -> None:
+    maker.kill()
+    maker.wait()
 
 
 def twin_files(folder: Path, digest: str) -> tuple[Path, Path]:
