@@ -69,14 +69,18 @@ class LedgerCollector(Collector):
             events.add_metric([event], count)
         yield events
         for what, times in figures.histograms.items():
-            yield _histogram(f"explainery_{what}_seconds", TIMES[what], times)
+            yield _histogram(*SHOWN[what], times)
 
 
-TIMES = {
-    "wait": "Time from a job's admission to its first claim.",
-    "load": "Time to load a model.",
-    "compute": "A job's share of its model's time.",
+SHOWN = {
+    "wait": ("explainery_wait_seconds", "Time from a job's admission to its first claim."),
+    "load": ("explainery_load_seconds", "Time to load a model."),
+    "compute": ("explainery_compute_seconds", "A job's share of its model's time."),
+    "store": ("explainery_store_seconds", "Time to store a result."),
+    "batch": ("explainery_batch_jobs", "Most jobs that a batch held together with a job."),
+    "chunk": ("explainery_chunk_points", "Most points that a call of the model held together with a job's."),
 }
+"""Histogram -> metric and what it says."""
 
 
 def _gauges(figures: Figures) -> Iterator[Metric]:
@@ -127,4 +131,4 @@ def _histogram(name: str, text: str, times: Times) -> Metric:
     counts = list(accumulate(times.buckets.values()))
     buckets = [(f"{bound:g}", float(count)) for bound, count in zip(times.buckets, counts, strict=True)]
     total = float(counts[-1]) if counts else 0.0
-    return HistogramMetricFamily(name, text, buckets=[*buckets, ("+Inf", total)], sum_value=times.sum_s)
+    return HistogramMetricFamily(name, text, buckets=[*buckets, ("+Inf", total)], sum_value=times.total)

@@ -164,6 +164,7 @@ class Batch:
             share = piece.stop - piece.start
             owners[piece.pending].count(share, gradients=isinstance(piece.pending.question, Gradients))
             owners[piece.pending].compute_s += seconds * share / points
+            owners[piece.pending].crowd = max(owners[piece.pending].crowd, points)
         return _once((owners[piece.pending], fault) for piece, fault in faults)
 
     def _answer_apart(

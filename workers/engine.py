@@ -12,7 +12,7 @@ from explainery.contract.errors import ExplaineryError, StoreUnavailable
 from explainery.contract.job import JobError
 from explainery.settings import Settings
 from explainery.store.bell import ANYBODY
-from explainery.store.jobs import Advance, Claim, JobStore, Limits
+from explainery.store.jobs import Advance, Claim, JobStore, Limits, Sizes
 from workers.batch import Batch
 from workers.governor import Governor
 from workers.hands import Hands
@@ -207,7 +207,9 @@ class Engine:
             self._fail(claim, ExplaineryError("The answer could not be put together; the worker's log says why."))
             return
         written = self._insist(
-            lambda: self._store.succeed(self._worker, work.id, claim.fence, result, work.advance(), work.compute_s)
+            lambda: self._store.succeed(
+                self._worker, work.id, claim.fence, result, work.advance(), work.compute_s, Sizes(work.company, work.crowd)
+            )
         )
         self.hands.put_down(work.id)
         log.info("job_succeeded" if written else "job_stale", job_id=work.id, request_id=claim.spec.request_id)

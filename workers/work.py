@@ -27,7 +27,11 @@ from workers.registry import Registry
 
 @dataclass(eq=False)
 class Work:
-    """One job at work. `company`: the most jobs that shared the batch with it; `compute_s`: its share of the model's time."""
+    """One job at work.
+
+    `company`: the most jobs that a batch held with it; `crowd`: the most points that a chunk did. `compute_s`: its share of the
+    model's time.
+    """
 
     claim: Claim
     loaded: Loaded
@@ -41,6 +45,7 @@ class Work:
     model_evaluations: int = 0
     gradient_evaluations: int = 0
     company: int = 1
+    crowd: int = 0
     compute_s: float = 0.0
     started: int = 0
     answers: dict[int, RowAnswer] = field(default_factory=dict)

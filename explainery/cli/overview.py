@@ -34,7 +34,7 @@ def document(figures: Figures, workers: list[WorkerInfo]) -> dict[str, Any]:
     told = asdict(figures)
     told["jobs"] = {str(state): count for state, count in figures.jobs.items()}
     told["histograms"] = {
-        what: {"buckets": {f"{bound:g}": count for bound, count in times.buckets.items()}, "sum_s": times.sum_s}
+        what: {"buckets": {f"{bound:g}": count for bound, count in times.buckets.items()}, "sum": times.total}
         for what, times in figures.histograms.items()
     }
     told["workers"] = [asdict(worker) for worker in workers]

@@ -13,17 +13,19 @@ if TYPE_CHECKING:
     from redis import Redis
 
 PRIORITIES = ("interactive", "batch")
-HISTOGRAMS = ("wait", "load", "compute")
+TIMES = ("wait", "load", "compute", "store")
+SIZES = ("batch", "chunk")
+HISTOGRAMS = (*TIMES, *SIZES)
 RATE_BUCKETS, BUCKET_S = 6, 10
 """Rates are over the last minute."""
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """Times: `buckets` of upper bound in seconds to how many took at most that and more than the one before; their sum."""
+    """Times in seconds, or sizes: upper bound -> how many are at most that and more than the bound before; their sum."""
 
     buckets: dict[float, int]
-    sum_s: float
+    total: float
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def look(redis: Redis) -> Figures:
     take = iter(answers)
     jobs = {state: int(next(take)) for state in JobState}
     groups = {priority: int(next(take)) for priority in PRIORITIES}
-    histograms = {what: _histogram(_numbers(next(take))) for what in HISTOGRAMS}
+    histograms = {what: _histogram(_numbers(next(take)), 1000 if what in TIMES else 1) for what in HISTOGRAMS}
     queued, queued_us, sums, counts, running_of = (_numbers(next(take)) for _ in range(5))
     ended = sum(int(count or 0) for count in next(take))
     workers, awake, quarantined, banned = (int(next(take)) for _ in range(4))
@@ -109,9 +111,9 @@ def _numbers(fields: dict[bytes, bytes]) -> dict[str, int]:
     return {name.decode(): int(value) for name, value in fields.items()}
 
 
-def _histogram(fields: dict[str, int]) -> Histogram:
-    buckets = {2.0 ** int(name) / 1000: count for name, count in fields.items() if name != "sum"}
-    return Histogram(dict(sorted(buckets.items())), fields.get("sum", 0) / 1000)
+def _histogram(fields: dict[str, int], unit: int) -> Histogram:
+    buckets = {2.0 ** int(name) / unit: count for name, count in fields.items() if name != "sum"}
+    return Histogram(dict(sorted(buckets.items())), fields.get("sum", 0) / unit)
 
 
 def _age_s(redis: Redis, oldest: list[bytes], now_s: int) -> float | None:

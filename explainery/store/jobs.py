@@ -5,6 +5,7 @@ Every step may be said twice (an answer can be lost on its way): the second time
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -63,6 +64,14 @@ class Claimed:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """What a job was part of: the most jobs that a batch held with it, the most points that a chunk held with it."""
+
+    batch_jobs: int
+    chunk_points: int
+
+
+@dataclass(frozen=True)
 class Advance:
     """What a heartbeat reports of one claim."""
 
@@ -92,6 +101,7 @@ class JobStore:
 
     def __init__(self, redis: Redis, settings: Settings, clock: str = REAL_CLOCK) -> None:
         self._redis = redis
+        self._store_s = 0.0
         self._settings = settings
         self._headroom = Headroom(redis)
         self._payloads = Payloads(settings)
@@ -224,15 +234,28 @@ class JobStore:
         return {job_id.decode() for job_id in self._steps["renew"](worker, *said)}
 
     @store_errors()
-    def succeed(self, worker: str, job_id: str, fence: int, result: bytes, advance: Advance, compute_s: float) -> bool:
+    def succeed(
+        self,
+        worker: str,
+        job_id: str,
+        fence: int,
+        result: bytes,
+        advance: Advance,
+        compute_s: float,
+        sizes: Sizes | None = None,
+    ) -> bool:
         """Publish a result; False, and nothing written, unless `fence` is the newest and the job is running.
 
         True again, and nothing written, when the holder of the fence has published already. `compute_s`: the seconds of
-        compute that were spent on it, from which the cost of the next such job is estimated.
+        compute that were spent on it, from which the cost of the next such job is estimated. `sizes`: for the figures.
         """
         progress = (advance.done, advance.total, advance.unit, round(compute_s * 1e6))
+        began = time.perf_counter()
         stored = self._payloads.shelve(result)
-        return bool(self._steps["finish"](job_id, worker, fence, JobState.SUCCEEDED.value, "", stored, *progress))
+        told = (0, sizes.batch_jobs, sizes.chunk_points, round(self._store_s * 1e3)) if sizes else ()
+        written = bool(self._steps["finish"](job_id, worker, fence, JobState.SUCCEEDED.value, "", stored, *progress, *told))
+        self._store_s = time.perf_counter() - began
+        return written
 
     @store_errors()
     def fail(self, worker: str, job_id: str, fence: int, error: JobError, after_s: float = 0.0) -> bool:

@@ -44,7 +44,7 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | sequence | integer, the order of admission of the last job | never | admit |
 | ended:<bucket> | integer, jobs that ended in ten seconds | two minutes | every step that ends a job |
 | counts | hash, what happened -> how often | never: a few dozen fields | every step |
-| histogram:<what> | hash, bucket b -> how many took at most 2^b ms, and their sum | never: 25 fields | claim, finish, loaded |
+| histogram:<what> | hash, bucket b -> how many took at most 2^b ms (or were at most 2^b large), and their sum | never: 25 fields | claim, finish, loaded |
 | held:<worker> | set, ids a worker holds | when empty | claim, finish, cancel, reap, release |
 | worker:<worker> | string, JSON: what a worker is, and the digest of its offer | its lease | announce, withdraw |
 | workers | sorted set, worker by last heartbeat (ms) | when empty | announce, withdraw, reap |

@@ -53,12 +53,12 @@ local function add(sum, field, by)
   if redis.call('HINCRBY', key(sum), field, by) == 0 then redis.call('HDEL', key(sum), field) end
 end
 
--- Histogram of milliseconds: bucket b counts what took at most 2^b ms.
-local function observe(what, ms)
+-- Histogram of milliseconds, or of sizes: bucket b counts what took, or was, at most 2^b.
+local function observe(what, amount)
   local bucket = 0
-  while 2 ^ bucket < ms and bucket < 24 do bucket = bucket + 1 end
+  while 2 ^ bucket < amount and bucket < 24 do bucket = bucket + 1 end
   redis.call('HINCRBY', key('histogram', what), bucket, 1)
-  redis.call('HINCRBY', key('histogram', what), 'sum', math.floor(ms))
+  redis.call('HINCRBY', key('histogram', what), 'sum', math.floor(amount))
 end
 
 --- Where a job waits: in its group's line, parked while its tenant runs as many as it may, delayed until a time, or following
