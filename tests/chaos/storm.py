@@ -266,7 +266,7 @@ class Storm:
             time.sleep(0.01)
         until(self._ledger.answers, STALL_S)
         back = time.monotonic()
-        until(lambda: self._ended() > before or self._ended() == len(self._accepted), STALL_S)
+        until(lambda: self._ended() > before or self._ended() >= len(self._accepted), STALL_S)
         if self._ended() > before:  # or there was nothing left to go on with
             self.report.redis_back.append(time.monotonic() - back)
 
