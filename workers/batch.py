@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,11 @@ class Batch:
         gradients = isinstance(self._chunk[0].pending.question, Gradients)
         points = sum(piece.stop - piece.start for piece in self._chunk)
         return f"{points} {'gradients' if gradients else 'values'}"
+
+    @property
+    def abandon(self) -> Callable[[], object] | None:
+        """How to end a call of the model from another thread; None for most models."""
+        return getattr(self._loaded.model, "abandon", None)
 
     @property
     def rows(self) -> int:

@@ -188,7 +188,7 @@ class Engine:
                 batch.drop(work.id)
                 self._fail(work.claim, error)
         batch.plan()
-        with self.hands.busy(batch.planned_jobs, batch.planned_text):
+        with self.hands.busy(batch.planned_jobs, batch.planned_text, batch.abandon):
             if batch.suspect:
                 for work in batch.works.values():
                     self._note(work.claim, batch.planned_text)

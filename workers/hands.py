@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,11 +13,15 @@ from workers.work import Work
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a model that is going on: for which jobs, of what kind, since when (monotonic seconds)."""
+    """A call of a model that is going on: for which jobs, of what kind, since when (monotonic seconds).
+
+    `abandon`: how to end it from another thread, where that can be done without ending the process.
+    """
 
     jobs: tuple[str, ...]
     what: str
     since_s: float
+    abandon: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,9 @@ class Hands:
         return gone
 
     @contextmanager
-    def busy(self, jobs: Sequence[str], what: str) -> Iterator[None]:
+    def busy(self, jobs: Sequence[str], what: str, abandon: Callable[[], object] | None = None) -> Iterator[None]:
         """A model is being called or loaded for these jobs."""
-        self.call = Call(tuple(jobs), what, time.monotonic())
+        self.call = Call(tuple(jobs), what, time.monotonic(), abandon)
         try:
             yield
         finally:

@@ -24,7 +24,7 @@ from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore, WorkerInfo
 from explainery.store.jobs import JobStore
 from workers.engine import Engine
-from workers.watchdog import Ending, judge
+from workers.watchdog import Ending, judge, wanted
 
 log = structlog.get_logger()
 
@@ -125,6 +125,8 @@ class Heartbeat:
         hands = self._engine.hands
         call, held = hands.call, hands.held()
         disowned = frozenset(job_id for job_id in held if hands.disowned(job_id))
+        if call is not None and call.abandon is not None and not wanted(call, held, disowned):
+            call.abandon()
         ending = judge(call, held, disowned, time.monotonic(), self._settings.job_limit_s)
         if ending is not None and hands.call is call:
             self._end(ending)

@@ -83,6 +83,14 @@ class Judged(Protocol):
     verdict: Verdict
 
 
+class Leaving(Protocol):
+    """The optional `abandon` of a loaded model whose calls wait for something: its job was canceled or has expired."""
+
+    def abandon(self) -> None:
+        """End the call that is going on, soon, with any error. Called from another thread."""
+        ...
+
+
 class Fading(Protocol):
     """The optional `stale` of a loaded model: what it stands for has changed elsewhere, and whoever asks next loads it anew."""
 

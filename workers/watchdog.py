@@ -23,6 +23,11 @@ class Ending:
     suspects: tuple[str, ...] = ()
 
 
+def wanted(call: Call, held: Mapping[str, Held], disowned: frozenset[str]) -> list[str]:
+    """The jobs of a call that are still ours."""
+    return [job_id for job_id in call.jobs if job_id in held and job_id not in disowned]
+
+
 def judge(call: Call | None, held: Mapping[str, Held], disowned: frozenset[str], now_s: float, limit_s: float) -> Ending | None:
     """Say whether the call has gone on too long, and whose fault it is.
 
@@ -31,7 +36,7 @@ def judge(call: Call | None, held: Mapping[str, Held], disowned: frozenset[str],
     """
     if call is None or not call.jobs:
         return None
-    ours = [job_id for job_id in call.jobs if job_id in held and job_id not in disowned]
+    ours = wanted(call, held, disowned)
     if not ours:
         return Ending("nobody waits for this call any more") if now_s - call.since_s > PATIENCE_S else None
     # The engine looks at limits between chunks; half a second more tells a slow chunk's end from a call that hangs.

@@ -34,6 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, far: FarSide) -> Iterator[St
     )
     headers = {"Authorization": "EXPLAINERY_SECRET_FAR"}
     add_remote(running.models, "far", far.url, binary=True, batch=1, concurrency=1, retries=0, headers=headers)
+    add_remote(running.models, "patient", far.url, timeout_s=60)
     add_remote(running.models, "elsewhere", "http://models.test")
     repos.add_stub(running.models, "linear", 4, weights=[1.0, 2.0, 3.0, 4.0])
     running.start()
@@ -87,6 +88,19 @@ def test_a_server_that_stays_dead_fails_the_job_and_nothing_else(stack: Stack, f
     np.testing.assert_allclose(
         stack.result(neighbour)["explanations"][0]["attributions"][0]["data"], [0.5, -0.5, 3.0, 3.0], atol=1e-9
     )
+    assert stack.pid("worker-1") == worker
+
+
+def test_a_canceled_job_does_not_hold_its_worker(stack: Stack, far: FarSide) -> None:
+    """Its call waits for a server that is silent; it ends, and the process need not."""
+    worker = stack.pid("worker-1")
+    stack.result(stack.submit("patient", "feature_ablation", ROW))
+    far.switch(delay_s=45, count=1)
+    before = far.seen()["asked"]
+    job_id = stack.submit("patient", "exact_shapley", ROW)
+    until(lambda: far.seen()["asked"] > before)
+    assert stack.http.post(f"/v1/explanations/{job_id}/cancel").status_code == 200
+    stack.result(stack.submit("linear", "feature_ablation", ROW))
     assert stack.pid("worker-1") == worker
 
 

@@ -54,7 +54,7 @@ def load(card: ModelCard, files: Mapping[str, bytes], place: Place) -> RemoteMod
     remote = _remote(card)
     exchange = Exchange(remote, secret_headers(remote, os.environ), AllowList.parse(place.settings.remote_allowed))
     try:
-        return RemoteModel(card, remote, PROTOCOLS[remote.protocol](card, remote, exchange))
+        return RemoteModel(card, remote, PROTOCOLS[remote.protocol](card, remote, exchange), exchange.given_up)
     except RemoteRefused as error:
         raise ModelUnloadable(f"The model's server was asked about it. {error.detail}") from None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import email.utils
 import random
 import ssl
-import time
+import threading
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,18 +48,22 @@ class Reply:
 
 
 class Exchange:
-    """Asks one host, over connections that are kept. Called from several threads."""
+    """Asks one host, over connections that are kept. Called from several threads.
+
+    `given_up`: set from outside, it ends every request that is going on, with RemoteUnavailable.
+    """
 
     def __init__(self, remote: RemoteSpec, headers: Mapping[str, str], allowed: AllowList) -> None:
         self._remote = remote
         self._headers = [*headers.items(), ("Accept-Encoding", "identity"), ("User-Agent", "explainery")]
+        self.given_up = threading.Event()
         self._random = random.Random()  # noqa: S311  # spreads retries, decides nothing else
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context() if remote.url.startswith("https:") else None,
             max_connections=remote.concurrency,
             max_keepalive_connections=remote.concurrency,
             keepalive_expiry=IDLE_S,
-            network_backend=CheckedBackend(allowed),
+            network_backend=CheckedBackend(allowed, self.given_up),
         )
         weakref.finalize(self, self._pool.close)
 
@@ -78,13 +82,15 @@ class Exchange:
                 return self._once(verb, path, headers, body)
             except RemoteUnavailable as error:
                 pause_s = FIRST_PAUSE_S * 2**attempt * self._random.uniform(0.5, 1.5)
-                if max(pause_s, error.retry_after_s) > LONGEST_PAUSE_S:
+                pause_s = max(pause_s, error.retry_after_s)
+                if pause_s > LONGEST_PAUSE_S or self.given_up.wait(pause_s):
                     raise
-                time.sleep(max(pause_s, error.retry_after_s))
         return self._once(verb, path, headers, body)
 
     def _once(self, verb: str, path: str, headers: list[tuple[str, str]], body: bytes | None) -> Reply:
         where, limit_s = f"{self._remote.host}:{self._remote.port}", self._remote.timeout_s
+        if self.given_up.is_set():
+            raise RemoteUnavailable("Nobody waits for this answer any more.")
         try:
             with at_most(limit_s):
                 return self._sent(verb, path, headers, body)

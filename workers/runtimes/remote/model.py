@@ -36,8 +36,9 @@ class RemoteModel:
 
     xp = np
 
-    def __init__(self, card: ModelCard, remote: RemoteSpec, protocol: Protocolled) -> None:
+    def __init__(self, card: ModelCard, remote: RemoteSpec, protocol: Protocolled, given_up: threading.Event) -> None:
         self._remote = remote
+        self._given_up = given_up
         self._protocol = protocol
         self._datatypes = {spec.name: NUMPY_NAMES[spec.datatype] for spec in card.inputs}
         self._threads = ThreadPoolExecutor(remote.concurrency, thread_name_prefix="remote")
@@ -57,9 +58,14 @@ class RemoteModel:
 
     def forward(self, inputs: Arrays) -> NDArray[np.float64]:
         """Outputs [points, columns]. Raises RemoteUnavailable, RemoteRefused, RemoteForbidden, RemoteAnswerInvalid."""
+        self._given_up.clear()
         feeds = {name: np.ascontiguousarray(inputs[name], dtype=datatype) for name, datatype in self._datatypes.items()}
         outputs = self._all(list(_batches(feeds, self._remote.batch)))
         return np.concatenate([output.reshape(len(output), -1) for output in outputs])
+
+    def abandon(self) -> None:
+        """End the requests that are going on: nobody waits for their answers any more."""
+        self._given_up.set()
 
     def gradients(self, inputs: Arrays, columns: NDArray[np.int64]) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
         """Never: the protocols carry none."""

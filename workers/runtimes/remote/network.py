@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ _PIECE = 2**16
 """Bytes that are sent before the time is looked at again."""
 _LONGEST_S = 86400.0
 """What a socket is told to wait where nothing bounds it."""
+_LOOK_S = 0.25
+"""How often somebody who waits for an answer looks whether it is still wanted."""
 
 
 @contextmanager
@@ -44,10 +47,14 @@ def _left_s(kind: type[httpcore.TimeoutException]) -> float:
 
 
 class CheckedBackend(httpcore.NetworkBackend):
-    """Makes connections for httpcore's pool. Raises RemoteForbidden and RemoteUnavailable besides httpcore's errors."""
+    """Makes connections for httpcore's pool. Raises RemoteForbidden and RemoteUnavailable besides httpcore's errors.
 
-    def __init__(self, allowed: AllowList) -> None:
+    `given_up`: once it is set, whoever waits for an answer gets an error instead.
+    """
+
+    def __init__(self, allowed: AllowList, given_up: threading.Event) -> None:
         self._allowed = allowed
+        self._given_up = given_up
         self._plain = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -69,7 +76,7 @@ class CheckedBackend(httpcore.NetworkBackend):
 
     def _connected(self, address: Address, port: int, options: Iterable[Any] | None) -> httpcore.NetworkStream:
         left_s = _left_s(httpcore.ConnectTimeout)
-        return _Timed(self._plain.connect_tcp(str(address), port, left_s, socket_options=options))
+        return _Timed(self._plain.connect_tcp(str(address), port, left_s, socket_options=options), self._given_up)
 
 
 def resolved(host: str, port: int, allowed: AllowList) -> list[Address]:
@@ -92,13 +99,19 @@ def resolved(host: str, port: int, allowed: AllowList) -> list[Address]:
 
 
 class _Timed(httpcore.NetworkStream):
-    """A stream whose every step ends when the request's time is over."""
+    """A stream whose every step ends when the request's time is over, or nobody waits for it any more."""
 
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, given_up: threading.Event) -> None:
         self._inner = inner
+        self._given_up = given_up
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, _left_s(httpcore.ReadTimeout))
+        while not self._given_up.is_set():
+            try:
+                return self._inner.read(max_bytes, min(_LOOK_S, _left_s(httpcore.ReadTimeout)))
+            except httpcore.ReadTimeout:
+                _left_s(httpcore.ReadTimeout)  # raises when it is over
+        raise httpcore.ReadError("given up")
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         for start in range(0, len(buffer), _PIECE):
@@ -110,7 +123,8 @@ class _Timed(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _Timed(self._inner.start_tls(ssl_context, server_hostname, _left_s(httpcore.ConnectTimeout)))
+        secured = self._inner.start_tls(ssl_context, server_hostname, _left_s(httpcore.ConnectTimeout))
+        return _Timed(secured, self._given_up)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)

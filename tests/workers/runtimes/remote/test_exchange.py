@@ -12,6 +12,7 @@ import far_side
 import numpy as np
 import pytest
 from far_sides import FarSide
+from stacks import until
 
 from explainery.contract.errors import RemoteAnswerInvalid, RemoteRefused, RemoteUnavailable
 from workers.plugins import Model
@@ -146,6 +147,28 @@ def test_nobody_there(model: Callable[..., Model]) -> None:
         model(url="http://127.0.0.1:9")
 
 
+def test_a_call_that_nobody_waits_for_ends_soon(model: Callable[..., Model], fresh: FarSide) -> None:
+    """Abandoned from another thread, as the heartbeat does; the next call is none the worse for it."""
+    loaded: Any = model(url=fresh.url, timeout_s=60, batch=4, concurrency=2, retries=5)
+    fresh.switch(delay_s=30, count=2)
+    ended: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            loaded.forward({"input": ROWS})
+        except RemoteUnavailable as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    until(lambda: fresh.seen()["at_once"] == 2)
+    loaded.abandon()
+    thread.join(15)
+    assert len(ended) == 1
+    assert fresh.seen()["asked"] == 2
+    np.testing.assert_allclose(loaded.forward({"input": ROWS}), far_side.waves(ROWS), atol=1e-6)
+
+
 # --- batches, threads and connections
 
 
@@ -182,6 +205,9 @@ def test_when_one_batch_fails_those_that_wait_are_not_asked(model: Callable[...,
 def test_a_connection_that_was_closed_meanwhile_is_made_anew(model: Callable[..., Model], fresh: FarSide) -> None:
     """The server has died and is back between two chunks: no job notices."""
     loaded = model(url=fresh.url)
+    loaded.forward({"input": ROWS})
+    fresh.kill()
+    fresh.start()
     loaded.forward({"input": ROWS})
     fresh.kill()
     with pytest.raises(RemoteUnavailable, match="cannot be reached"):

@@ -19,7 +19,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "json": {},
     "binary": {"binary": True},
     "v1": {"protocol": "v1"},
-    "one-by-one": {"binary": True, "batch": 1, "concurrency": 8},
+    "small-batches": {"binary": True, "batch": 7, "concurrency": 3},
 }
 
 
