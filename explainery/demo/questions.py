@@ -31,7 +31,7 @@ QUESTIONS = (
         (0, 5, 8),
         (Asked("integrated_gradients"), Asked("input_x_gradient"), Asked("occlusion", {"window": 2, "stride": 1})),
     ),
-    Questions("breast-cancer-mlp", (0, 1), (Asked("kernel_shap", {"samples": 2048}), Asked("feature_ablation"))),
+    Questions("breast-cancer-mlp", (0, 1), (Asked("kernel_shap", {"samples": 2048}), Asked("integrated_gradients"))),
     Questions("wine-forest", (0, 1), (Asked("exact_shapley"), Asked("kernel_shap", {"samples": 512}))),
     Questions("diabetes-regressor", (0, 1), (Asked("exact_shapley"), Asked("integrated_gradients"), Asked("kernel_shap"))),
 )

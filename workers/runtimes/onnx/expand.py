@@ -13,17 +13,20 @@ from workers.runtimes.onnx.refusal import Untranslatable
 from workers.runtimes.onnx.table import BUILDERS
 
 SMALL_BYTES = 1024
-"""Weights of up to this size are shown to shape inference: shapes, axes."""
+"""Weights of up to this size (shapes, axes) are shown to shape inference; larger ones are not copied."""
 OLDEST, NEWEST = 7, 28
 """Opsets of the main domain whose forms the builders know."""
 
 
-def prepared(model: Any, wanted: Iterable[str]) -> Any:
-    """A copy of the model, pruned to the wanted outputs, with every function expanded. Raises Untranslatable."""
+def prepared(model: Any, wanted: Iterable[str]) -> tuple[Any, list[Any]]:
+    """The model pruned to the wanted outputs, with every function expanded, and the weights that are too large to copy.
+
+    Raises Untranslatable.
+    """
     opset = opsets(model).get("", NEWEST)
     if not OLDEST <= opset <= NEWEST:
         raise Untranslatable(f"opset {opset} is not translated (opsets {OLDEST} to {NEWEST} are)")
-    model = pruned(model, tuple(wanted))
+    model, weights = pruned(model, tuple(wanted))
     check_nodes(expanded_count(model))
     if model.functions:
         model = inliner.inline_local_functions(model)
@@ -33,7 +36,7 @@ def prepared(model: Any, wanted: Iterable[str]) -> Any:
             break
         model = inliner.inline_selected_functions(typed(model), functions, inline_schema_functions=True)
         check_nodes(_count(model.graph, 0))
-    return model
+    return model, weights
 
 
 def opsets(model: Any) -> dict[str, int]:
@@ -41,8 +44,8 @@ def opsets(model: Any) -> dict[str, int]:
     return {"" if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in model.opset_import}
 
 
-def pruned(model: Any, wanted: tuple[str, ...]) -> Any:
-    """A copy without the nodes and weights that the wanted outputs do not need."""
+def pruned(model: Any, wanted: tuple[str, ...]) -> tuple[Any, list[Any]]:
+    """A copy of the nodes and small weights that the wanted outputs need, and the large weights themselves, not copied."""
     made = {name: node for node in model.graph.node for name in node.output if name}
     needed: set[int] = set()
     read: set[str] = set(wanted)
@@ -60,27 +63,23 @@ def pruned(model: Any, wanted: tuple[str, ...]) -> Any:
     small.functions.extend(model.functions)
     small.graph.name = model.graph.name or "graph"
     small.graph.node.extend(node for node in model.graph.node if id(node) in needed)
-    small.graph.initializer.extend(tensor for tensor in model.graph.initializer if tensor.name in read)
+    weights = [tensor for tensor in model.graph.initializer if tensor.name in read]
+    small.graph.initializer.extend(tensor for tensor in weights if len(tensor.raw_data) <= SMALL_BYTES)
+    large = [tensor for tensor in weights if len(tensor.raw_data) > SMALL_BYTES]
+    for tensor in weights:
+        small.graph.value_info.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
     if any(tensor.values.name in read for tensor in model.graph.sparse_initializer):
         raise Untranslatable("a sparse weight is not translated")
     small.graph.input.extend(model.graph.input)
     small.graph.value_info.extend(model.graph.value_info)
     outputs = {value.name: value for value in model.graph.output}
     small.graph.output.extend(outputs.get(name) or onnx.ValueInfoProto(name=name) for name in wanted)
-    return small
+    return small, large
 
 
 def typed(model: Any) -> Any:
     """The model with the type of every tensor noted: bodies of functions depend on types."""
-    light = onnx.ModelProto()
-    light.CopyFrom(model)
-    del light.graph.initializer[:]
-    light.graph.initializer.extend(tensor for tensor in model.graph.initializer if len(tensor.raw_data) <= SMALL_BYTES)
-    known = {value.name for value in (*light.graph.value_info, *light.graph.input)}
-    for tensor in model.graph.initializer:
-        if tensor.name not in known:
-            light.graph.value_info.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
-    inferred = onnx.shape_inference.infer_shapes(light)
+    inferred = onnx.shape_inference.infer_shapes(model)
     del model.graph.value_info[:]
     model.graph.value_info.extend(inferred.graph.value_info)
     # the inliner asks for the type of inputs that are left out, too

@@ -67,8 +67,8 @@ def translate(model: Any, outputs: Iterable[str]) -> Translation:
     """Translate what the outputs need. Raises Untranslatable, which names the operator; nothing else but MemoryError."""
     outputs = tuple(outputs)
     try:
-        ready = prepared(model, outputs)
-        return _Translator(opsets(ready)).translate(ready.graph, outputs)
+        ready, weights = prepared(model, outputs)
+        return _Translator(opsets(ready)).translate(ready.graph, weights, outputs)
     except (Untranslatable, MemoryError):
         raise
     except Exception as error:  # a file may be wrong in any way
@@ -130,21 +130,21 @@ class _Translator:
         self._versions = versions
         self._approximate: list[str] = []
 
-    def translate(self, proto: Any, outputs: tuple[str, ...]) -> Translation:
-        graph = self._graph(proto, None)
+    def translate(self, proto: Any, weights: Iterable[Any], outputs: tuple[str, ...]) -> Translation:
+        graph = self._graph(proto, None, weights)
         if graph.free:
             raise Untranslatable(f"nothing makes the tensor {label('', graph.free[0])}")
         return Translation(graph, outputs, tuple(dict.fromkeys(self._approximate)))
 
-    def _graph(self, proto: Any, parent: _Scope | None) -> Graph:
+    def _graph(self, proto: Any, parent: _Scope | None, weights: Iterable[Any] = ()) -> Graph:
         scope = _Scope(parent)
         if scope.depth > MAX_DEPTH:
             raise Untranslatable(f"graphs are nested more than {MAX_DEPTH} deep")
         if len(proto.sparse_initializer):
             raise Untranslatable("a sparse weight is not translated")
-        for tensor in proto.initializer:
-            scope.encode(tensor.name, tensor)
-        initial = {tensor.name for tensor in proto.initializer}
+        initial = {tensor.name: tensor for tensor in (*proto.initializer, *weights)}
+        for name, tensor in initial.items():
+            scope.encode(name, tensor)
         inputs = [value.name for value in proto.input if value.name not in initial]
         scope.kinds |= {
             value.name: value.type.tensor_type.elem_type

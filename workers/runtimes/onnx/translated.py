@@ -23,33 +23,39 @@ class Translated:
         self._device = torch.device(device)
         self._batch = batch
         self._graph = translation.graph.to(self._device).eval()
+        # channels-last convolutions are up to twice as fast on CPU, and no slower elsewhere
+        self._pictures = any(isinstance(part, torch.nn.Conv2d) for part in self._graph.modules())
+        if self._pictures:
+            self._graph.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # cuDNN differentiates recurrent layers in training mode only
+        self._recurrent = any(isinstance(part, torch.nn.RNNBase) for part in self._graph.modules())
 
     def forward(self, feeds: Arrays) -> NDArray[Any]:
         """Outputs [points, columns]."""
         parts = []
         with torch.no_grad(), numerics(self._device):
             for part, points in batches(dict(feeds), self._batch):
-                answer = self._call({name: torch.tensor(array, device=self._device) for name, array in part.items()})
+                answer = self._call(self._placed(part))
                 parts.append(answer[:points].double().cpu().numpy())
         return np.concatenate(parts)
 
     def has_gradient(self, feeds: Arrays) -> bool:
         """Whether anything differentiable leads from the inputs to the output; True where all inputs are whole numbers."""
-        with torch.enable_grad(), numerics(self._device, cudnn=False):
+        with torch.enable_grad(), numerics(self._device, cudnn=not self._recurrent):
             part, _ = next(batches(dict(feeds), self._batch))
-            leaves = {name: torch.tensor(array, device=self._device) for name, array in part.items()}
+            leaves = self._placed(part)
             smooth = [leaf.requires_grad_() for leaf in leaves.values() if leaf.is_floating_point()]
             return not smooth or self._call(leaves).requires_grad
 
     def gradients(self, feeds: Arrays, columns: NDArray[np.int64]) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
         """Outputs [points] and gradients [points, *row] by input; zeros for inputs of whole numbers. Raises MemoryError."""
-        scores: list[NDArray[Any]] = []
+        done, scores = 0, []
         gradients: dict[str, list[NDArray[Any]]] = {name: [] for name in feeds}
-        # cuDNN differentiates recurrent layers in training mode only
-        with torch.enable_grad(), numerics(self._device, cudnn=False):
+        with torch.enable_grad(), numerics(self._device, cudnn=not self._recurrent):
             for part, points in batches(dict(feeds), self._batch):
-                some = torch.as_tensor(columns[len(scores) and sum(map(len, scores)) :][:points], device=self._device)
+                some = torch.as_tensor(columns[done : done + points], device=self._device)
                 found, slopes = self._differentiated(part, some, points)
+                done += points
                 scores.append(found)
                 for name, slope in slopes.items():
                     gradients[name].append(slope)
@@ -58,7 +64,7 @@ class Translated:
     def _differentiated(
         self, part: Mapping[str, NDArray[Any]], columns: torch.Tensor, points: int
     ) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
-        leaves = {name: torch.tensor(array, device=self._device) for name, array in part.items()}
+        leaves = self._placed(part)
         smooth = {name: leaf.requires_grad_() for name, leaf in leaves.items() if leaf.is_floating_point()}
         outputs = self._call(leaves)[:points]
         scores = outputs.gather(1, columns[:, None])[:, 0]
@@ -70,6 +76,13 @@ class Translated:
                 raise memory_or(error) from error
             slopes |= dict(zip(smooth, found, strict=True))
         return scores.detach().double().cpu().numpy(), {name: slope[:points].cpu().numpy() for name, slope in slopes.items()}
+
+    def _placed(self, part: Mapping[str, NDArray[Any]]) -> dict[str, torch.Tensor]:
+        tensors = {name: torch.tensor(array, device=self._device) for name, array in part.items()}
+        if not self._pictures:
+            return tensors
+        laid_out = {name: tensor for name, tensor in tensors.items() if tensor.ndim == 4}
+        return tensors | {name: tensor.contiguous(memory_format=torch.channels_last) for name, tensor in laid_out.items()}
 
     def _call(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import resource
 from typing import Any
 
 import numpy as np
@@ -203,6 +205,27 @@ def test_memory_bombs_are_refused_when_run_and_never_folded(nodes: Any) -> None:
     translation = translate(model_of(nodes, X, {**big, **scalars}), ["y"])
     with pytest.raises(TooLarge):
         by_translation(translation, X)
+
+
+@pytest.mark.parametrize(
+    ("made", "weights"),
+    [
+        (node("DequantizeLinear", ["a", "b"]), {"a": np.zeros((10**5, 1), np.int8), "b": np.ones((1, 10**5), np.float32)}),
+        (node("DequantizeLinear", ["a", "b"]), {"a": np.zeros((10**5, 1), np.int8), "b": np.ones(10**5, np.float32)}),
+        (
+            node("DequantizeLinear", ["a", "b"], block_size=2**40, axis=0),
+            {"a": np.zeros((10, 1), np.int8), "b": np.ones((1, 1), np.float32)},
+        ),
+        (node("LSTM", ["x3", "W", "R"], hidden_size=10**6), {"W": rows(1, 4, 4), "R": np.zeros((1, 4, 10**6), np.float32)}),
+        (node("Add", ["a", "b"]), {"a": rows(3000, 1), "b": rows(1, 1000)}),
+    ],
+)
+def test_nothing_large_is_made_while_translating(made: Any, weights: Any) -> None:
+    """Shapes of a few bytes whose product is large: refused, or left to be made when the graph runs."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with contextlib.suppress(Untranslatable):
+        translate(model_of([made], {"x3": rows(2, 1, 4)}, weights, opset=21), ["y"])
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
 
 
 def test_functions_that_multiply_are_refused_before_they_are_expanded() -> None:

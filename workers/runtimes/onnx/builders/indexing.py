@@ -124,15 +124,14 @@ def unique(node: Node) -> nn.Module:
     def found(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         x = x.reshape(-1) if axis is None else x
         along = axis or 0
-        values, inverse, counts = torch.unique(x, sorted=True, return_inverse=True, return_counts=True, dim=along)
+        _, inverse, counts = torch.unique(x, sorted=True, return_inverse=True, return_counts=True, dim=along)
         inverse = inverse.reshape(-1)
         first = torch.full_like(counts, len(inverse))
         first = first.scatter_reduce(0, inverse, torch.arange(len(inverse), device=x.device), "amin")
         if not in_order:
             order = first.argsort()
-            values, counts, first = values.index_select(along, order), counts[order], first[order]
-            inverse = order.argsort()[inverse]
-        return values, first, inverse, counts
+            counts, first, inverse = counts[order], first[order], order.argsort()[inverse]
+        return x.index_select(along, first), first, inverse, counts  # torch.unique's own values have no gradient
 
     return Apply("Unique", found)
 

@@ -65,6 +65,8 @@ def recurrent(node: Node) -> nn.Module:
     plain = activations == USUAL[node.op] * count or (node.op == "RNN" and set(activations) == {"Relu"})
     constant = all(weight is not None for weight in weights) and (bias is not None or not node.has(3))
     usual = plain and reset_after and not joined and clip is None and not alphas and not betas
+    if constant and not _fits(node, [weight for weight in (*weights, bias) if weight is not None], count):
+        node.refuse("has weights whose shapes do not fit each other")
     if usual and constant and not node.has(4) and not node.has(7):
         for index in (1, 2, 3, 4, 7):
             node.drop(index)
@@ -72,6 +74,17 @@ def recurrent(node: Node) -> nn.Module:
         return Recurrent(_module(node.op, parts, count, activations[0]), direction == "reverse", rows_first)
     cell = cell_of(node, activations, (alphas, betas), clip, reset_after=reset_after, joined=joined)
     return Unrolled(cell, GATES[node.op], direction, rows_first, hidden)
+
+
+def _fits(node: Node, weights: list[Any], directions: int) -> bool:
+    """Whether W, R and B are of one hidden size: modules allocate by what the shapes say."""
+    shapes = [weight.shape for weight in weights]
+    if any(len(shape) != len(known) for shape, known in zip(shapes, ("dgi", "dgh", "db"), strict=False)):
+        return False
+    hidden = shapes[1][2]
+    wide = GATES[node.op] * hidden
+    bias = len(shapes) < 3 or tuple(shapes[2]) == (directions, 2 * wide)
+    return bool(bias and tuple(shapes[0][:2]) == (directions, wide) and tuple(shapes[1]) == (directions, wide, hidden))
 
 
 def _module(op: str, parts: list[torch.Tensor], directions: int, activation: str) -> nn.RNNBase:

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from workers.runtimes.onnx.limits import sized
+
 RANGES = {torch.int8: (-128, 127), torch.uint8: (0, 255), torch.int16: (-32768, 32767), torch.int32: (-(2**31), 2**31 - 1)}
 UINT16 = (0, 65535)
 
@@ -33,11 +35,12 @@ def straight_through(x: torch.Tensor) -> torch.Tensor:
 def spread(parameter: torch.Tensor, x: torch.Tensor, axis: int, block: int) -> torch.Tensor:
     """A scale or zero point made to broadcast with `x`: one for all, one per place of an axis, or one per block of it."""
     if block:
+        sized([*parameter.shape, block], "QuantizeLinear")
         return parameter.repeat_interleave(block, axis).narrow(axis, 0, x.shape[axis])
     if parameter.numel() == 1 and parameter.ndim <= 1:
         return parameter.reshape(())
-    if parameter.ndim > 1:
-        return parameter
+    if parameter.ndim != 1 or parameter.numel() != x.shape[axis]:
+        raise ValueError("scale and zero point have neither one element nor one per place of the axis")
     shape = [1] * x.ndim
     shape[axis] = -1
     return parameter.reshape(shape)
