@@ -6,23 +6,21 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from numpy.typing import NDArray
 
 from explainery.contract.catalogue import Verdict
-from explainery.contract.errors import ExplaineryError, ModelUnloadable
 from explainery.contract.job import ModelRef
 from explainery.contract.model_card import ModelCard
-from explainery.contract.tensors import NUMPY_NAMES
-from workers.card_arrays import baselines_of, sample_of
+from workers.loading import opened
 from workers.plugins import Model, Place
 from workers.registry import Registry
 from workers.repository import Repository, changed
 
 log = structlog.get_logger()
-T = TypeVar("T")
+Admit = Callable[[ModelRef, ModelCard, Mapping[str, bytes]], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +39,7 @@ class ModelCache:
     """Keeps the most recently used models loaded; a digest that is no longer in the repository is not answered for.
 
     `told` hears of each model that was loaded, and the seconds it took; `judged` of what loading a digest has shown.
+    `admit` is asked before files are opened in this process, and raises ModelUnloadable when they must not be.
     """
 
     def __init__(
@@ -50,7 +49,9 @@ class ModelCache:
         place: Place,
         told: Callable[[ModelRef, float], None] = lambda ref, seconds: None,
         judged: Callable[[str, Verdict], None] = lambda digest, verdict: None,
+        admit: Admit = lambda ref, card, files: None,
     ) -> None:
+        self._admit = admit
         self._judged = judged
         self._told = told
         self._repository = repository
@@ -95,40 +96,10 @@ class ModelCache:
 
     def _load(self, ref: ModelRef) -> Loaded:
         card, files = self._repository.files(ref.name, int(ref.version), ref.digest)
-        runtime = self._registry.runtime_of(card.format)
-        if runtime is None:
-            raise ModelUnloadable(f"No runtime here loads format {card.format!r}.")
-        if reason := runtime.refuses(card, self._place.settings):
-            raise ModelUnloadable(reason)
-        model = _guarded(lambda: runtime.load(card, files, self._place), "The model file cannot be loaded")
-        sample = _guarded(lambda: sample_of(card, files), "The sample file cannot be read")
-        baseline = _guarded(lambda: baselines_of(card, files), "A baseline file cannot be read")
-        _guarded(lambda: _tried(model, card, sample), "The model cannot be called on the card's own sample")
-        verdict: Verdict | None = getattr(model, "verdict", None)
+        self._admit(ref, card, files)
+        made = opened(card, files, self._registry, self._place)
+        verdict: Verdict | None = getattr(made.model, "verdict", None)
         if verdict is not None:
             self._judged(ref.digest, verdict)
-        log.info("model_loaded", model=ref.name, version=ref.version, digest=ref.digest, runtime=runtime.SPEC.name)
-        return Loaded(ref, card, runtime.SPEC.name, model, sample, baseline)
-
-
-def _guarded(step: Callable[[], T], what: str) -> T:
-    """Run a step that touches a model's own files; any failure is the model's, never the worker's."""
-    try:
-        return step()
-    except ExplaineryError:
-        raise
-    except Exception as error:  # a model file may raise anything; the kind of error is told, its text may hold data
-        log.warning("model_unloadable", what=what, exc_info=True)
-        raise ModelUnloadable(f"{what} ({type(error).__name__}). Check it with `explainery models check`.") from error
-
-
-def _tried(model: Model, card: ModelCard, sample: Mapping[str, NDArray[Any]]) -> None:
-    """Call the model on the first sample row: warms it up, and shows what the card says wrongly before a job does."""
-    if not sample:
-        return
-    rows = {spec.name: model.place(sample[spec.name][:1].astype(NUMPY_NAMES[spec.datatype])) for spec in card.inputs}
-    columns, told = model.fetch(model.forward(rows)).shape[1], card.score_output.columns
-    if told is not None and columns != told:
-        raise ModelUnloadable(
-            f"The output {card.score_output.name} has {columns} columns, its card says {told}; correct the card's shape."
-        )
+        log.info("model_loaded", model=ref.name, version=ref.version, digest=ref.digest, runtime=made.runtime)
+        return Loaded(ref, card, made.runtime, made.model, made.sample, made.baseline)
