@@ -85,6 +85,16 @@ class Settings:
     twin_after_s: float = _setting(
         10.0, "Compute on a PyTorch model's values after which ONNX Runtime gives them, on a CPU; -1: never.", "seconds", -1
     )
+    trials: bool = _setting(True, "Open each new model in a limited child process before a worker takes it in.", "0 or 1")
+    trial_bytes: int = _setting(
+        8 * 2**30, "Most memory a model may need in its trial, beyond what the libraries take.", "bytes", 2**20
+    )
+    trial_cpu_s: float = _setting(60.0, "Most CPU time a model may take in its trial.", "seconds", 1)
+    trial_s: float = _setting(120.0, "Longest a model's trial may last, once the libraries are loaded.", "seconds", 0.1)
+    trial_ttl_s: int = _setting(
+        7 * 86400, "How long what a trial has shown is believed; a refusal for at most an hour.", "seconds", 1
+    )
+    max_model_bytes: int = _setting(16 * 2**30, "Largest size of a model's files together.", "bytes", 1)
     rescan_s: float = _setting(5.0, "How often a worker looks for new models.", "seconds", 0.1)
     log_level: str = _setting("info", "debug, info, warning or error.")
 

@@ -35,11 +35,14 @@ def device_of(settings: Settings) -> str:
     return f"cuda:{number}"
 
 
+OUT_OF_MEMORY = ("can't allocate memory", "bad_alloc", "bad allocation", "Failed to allocate memory")
+
+
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory ran out: PyTorch has a class for GPUs only, and words for the CPU."""
+    """Whether an exception says that memory ran out: PyTorch has a class for GPUs only, ONNX Runtime none; both have words."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 @contextmanager

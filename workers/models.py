@@ -6,20 +6,18 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from numpy.typing import NDArray
 
 from explainery.contract.catalogue import Verdict
-from explainery.contract.errors import ExplaineryError, ModelUnloadable, ResourceExhausted
+from explainery.contract.errors import ResourceExhausted
 from explainery.contract.job import ModelRef
 from explainery.contract.model_card import ModelCard
-from explainery.contract.tensors import NUMPY_NAMES
-from workers.card_arrays import baselines_of, sample_of
-from workers.device import ran_out_of_memory
 from workers.footprint import Footprint, give_back, in_use, installed
 from workers.kept import Kept
+from workers.loading import opened
 from workers.one_at_a_time import one_at_a_time
 from workers.plugins import Model, Place
 from workers.registry import Registry
@@ -27,7 +25,7 @@ from workers.repository import Repository, changed
 from workers.twins import Twins
 
 log = structlog.get_logger()
-T = TypeVar("T")
+Admit = Callable[[ModelRef, ModelCard, Mapping[str, bytes]], None]
 SMALL_BYTES = 2**20
 """Files of a model that is not worth waiting for while others load: a stub, or a server's address."""
 
@@ -49,7 +47,8 @@ class ModelCache:
 
     A digest that is no longer in the repository is not answered for. One model is loaded at a time on a host: loading takes
     more memory than the model does. `told` hears of each model that was loaded, and the seconds it took; `judged` of what
-    loading a digest has shown.
+    loading a digest has shown. `admit` is asked before files are opened in this process, and raises ModelUnloadable when they
+    must not be.
     """
 
     def __init__(
@@ -59,7 +58,9 @@ class ModelCache:
         place: Place,
         told: Callable[[ModelRef, float], None] = lambda ref, seconds: None,
         judged: Callable[[str, Verdict], None] = lambda digest, verdict: None,
+        admit: Admit = lambda ref, card, files: None,
     ) -> None:
+        self._admit = admit
         self._judged = judged
         self._told = told
         self._repository = repository
@@ -110,6 +111,7 @@ class ModelCache:
     def _take_in(self, ref: ModelRef) -> None:
         self._kept.drop(lambda other: (other.name, other.version) == (ref.name, ref.version))  # what its files were before
         card, files = self._repository.files(ref.name, int(ref.version), ref.digest)
+        self._admit(ref, card, files)
         size = sum(map(len, files.values()))
         lock = self._place.settings.home / "run" / "loading.lock"
         with one_at_a_time(lock) if size > SMALL_BYTES else nullcontext():
@@ -142,19 +144,11 @@ class ModelCache:
         raise ResourceExhausted("Memory ran out while the model was loaded; use a worker with more memory.")
 
     def _load(self, ref: ModelRef, card: ModelCard, files: Mapping[str, bytes]) -> Loaded:
-        runtime = self._registry.runtime_of(card.format)
-        if runtime is None:
-            raise ModelUnloadable(f"No runtime here loads format {card.format!r}.")
-        if reason := runtime.refuses(card, self._place.settings):
-            raise ModelUnloadable(reason)
-        model = _guarded(lambda: runtime.load(card, files, self._place), "The model file cannot be loaded")
-        sample = _guarded(lambda: sample_of(card, files), "The sample file cannot be read")
-        baseline = _guarded(lambda: baselines_of(card, files), "A baseline file cannot be read")
-        _guarded(lambda: _tried(model, card, sample), "The model cannot be called on the card's own sample")
-        verdict: Verdict | None = getattr(model, "verdict", None)
+        made = opened(card, files, self._registry, self._place)
+        verdict: Verdict | None = getattr(made.model, "verdict", None)
         if verdict is not None:
             self._judged(ref.digest, verdict)
-        return Loaded(ref, card, runtime.SPEC.name, model, sample, baseline)
+        return Loaded(ref, card, made.runtime, made.model, made.sample, made.baseline)
 
 
 def bound_of(place: Place) -> Footprint:
@@ -163,28 +157,3 @@ def bound_of(place: Place) -> Footprint:
         return Footprint(asked, asked)
     there = installed(place.device)
     return Footprint(there.host // 2 // place.settings.workers, there.device // 2)
-
-
-def _guarded(step: Callable[[], T], what: str) -> T:
-    """Run a step that touches a model's own files; any failure is the model's, never the worker's."""
-    try:
-        return step()
-    except (ExplaineryError, MemoryError):
-        raise
-    except Exception as error:  # a model file may raise anything; the kind of error is told, its text may hold data
-        if ran_out_of_memory(error):
-            raise MemoryError from error
-        log.warning("model_unloadable", what=what, exc_info=True)
-        raise ModelUnloadable(f"{what} ({type(error).__name__}). Check it with `explainery models check`.") from error
-
-
-def _tried(model: Model, card: ModelCard, sample: Mapping[str, NDArray[Any]]) -> None:
-    """Call the model on the first sample row: warms it up, and shows what the card says wrongly before a job does."""
-    if not sample:
-        return
-    rows = {spec.name: model.place(sample[spec.name][:1].astype(NUMPY_NAMES[spec.datatype])) for spec in card.inputs}
-    columns, told = model.fetch(model.forward(rows)).shape[1], card.score_output.columns
-    if told is not None and columns != told:
-        raise ModelUnloadable(
-            f"The output {card.score_output.name} has {columns} columns, its card says {told}; correct the card's shape."
-        )

@@ -40,6 +40,8 @@ def _entry(found: Found, registry: Registry, settings: Settings, verdict: Verdic
     unserved = sorted({spec.modality for spec in card.inputs} - set(registry.modalities))
     if unserved:
         fault = f"Inputs of modality {', '.join(unserved)} are not served here."
+    if fault is None and verdict is not None:
+        fault = verdict.refused
     return ModelEntry(
         name=found.name,
         version=found.version,

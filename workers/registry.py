@@ -47,13 +47,22 @@ def discover(folders: Sequence[str] = ()) -> Registry:
     Raises PluginError when a folder is not there, a file cannot be imported or lacks a required name, or two plugins share a
     name or a format.
     """
-    runtimes = cast(dict[str, RuntimePlugin], _family("runtimes", folders))
-    _check_formats(runtimes)
     return Registry(
         methods=cast(dict[str, MethodPlugin], _family("methods", folders)),
-        runtimes=runtimes,
+        runtimes=_runtimes(folders),
         modalities=cast(dict[str, ModalityPlugin], _family("modalities", folders)),
     )
+
+
+def discover_runtimes(folders: Sequence[str] = ()) -> Registry:
+    """The runtimes alone: what loading a model needs. Raises PluginError as `discover` does."""
+    return Registry(methods={}, runtimes=_runtimes(folders), modalities={})
+
+
+def _runtimes(folders: Sequence[str]) -> dict[str, RuntimePlugin]:
+    found = cast(dict[str, RuntimePlugin], _family("runtimes", folders))
+    _check_formats(found)
+    return found
 
 
 def _family(family: str, folders: Sequence[str]) -> dict[str, Any]:

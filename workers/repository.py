@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -17,6 +18,7 @@ from explainery.contract.errors import CardInvalid, ModelChanged
 from explainery.contract.model_card import ModelCard, is_model_name, parse_card
 
 CARD = "card.toml"
+MOST_CARD_BYTES = 1 << 20
 Signature = tuple[tuple[str, Any], ...]
 
 
@@ -32,10 +34,12 @@ class Found:
 
 
 class Repository:
-    """Reads a model repository; never writes."""
+    """Reads a model repository; never writes. No file is opened that is too large, or lies elsewhere by a link."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, most_bytes: int = 1 << 62) -> None:
         self._fs, self._root = fsspec.core.url_to_fs(url)
+        self._local = "file" in self._fs.protocol
+        self._most_bytes = most_bytes
         self._seen: dict[tuple[str, int], tuple[Signature, Found]] = {}
 
     def scan(self) -> list[Found]:
@@ -65,7 +69,7 @@ class Repository:
         """The card and the files' bytes, exactly those that `digest` names. Raises ModelChanged when they are others."""
         folder = f"{self._root}/{name}/{version}"
         try:
-            text = self._fs.cat_file(f"{folder}/{CARD}")
+            text = self._card(folder)
             card = parse_card(text.decode("utf-8"))
             files = self._contents(folder, card)
         except (OSError, CardInvalid, UnicodeDecodeError):
@@ -86,8 +90,36 @@ class Repository:
         """A folder, or a link to one (how Kubernetes mounts volumes)."""
         return entry["type"] == "directory" or (bool(entry.get("islink")) and bool(self._fs.isdir(entry["name"])))
 
+    def _card(self, folder: str) -> bytes:
+        """The card's bytes. Raises OSError when it is no file of a sensible size in its folder."""
+        path = f"{folder}/{CARD}"
+        if not self._fs.isfile(path) or self._fs.size(path) > MOST_CARD_BYTES or self._leads_out(folder, CARD):
+            raise FileNotFoundError(path)
+        return bytes(self._fs.cat_file(path))
+
+    def _outside(self, folder: str, card: ModelCard) -> str | None:
+        outside = [file for file in card.files() if self._leads_out(folder, file)]
+        return (
+            f"{', '.join(outside)} is a link that leads out of the model's folder; put the file itself there"
+            if outside
+            else None
+        )
+
+    def _leads_out(self, folder: str, file: str) -> bool:
+        """Whether a link leads out of the folder (which may itself be a link, as Kubernetes mounts volumes)."""
+        return self._local and not Path(folder, file).resolve().is_relative_to(Path(folder).resolve())
+
+    def _too_large(self, folder: str, card: ModelCard) -> str | None:
+        size = sum(self._fs.size(f"{folder}/{file}") or 0 for file in dict.fromkeys(card.files()))
+        if size <= self._most_bytes:
+            return None
+        return f"its files have {size} bytes, more than the {self._most_bytes} of EXPLAINERY_MAX_MODEL_BYTES"
+
     def _contents(self, folder: str, card: ModelCard) -> dict[str, bytes]:
-        """The bytes of the card and of every file it names."""
+        """The bytes of the card and of every file it names. Raises OSError."""
+        whole = all(self._fs.isfile(f"{folder}/{file}") for file in card.files())  # a pipe would be waited for
+        if not whole or self._outside(folder, card) or self._too_large(folder, card):
+            raise PermissionError(folder)
         return {file: self._fs.cat_file(f"{folder}/{file}") for file in dict.fromkeys((CARD, *card.files()))}
 
     def _signature(self, folder: str, names: Iterable[str]) -> Signature:
@@ -109,7 +141,7 @@ class Repository:
             return (), Found(name, version, _digest(files), None, f"{name}/{version}{fault}")
 
         try:
-            text = self._fs.cat_file(f"{folder}/{CARD}")
+            text = self._card(folder)
         except OSError:
             return broken(f" has no readable {CARD}", {})
         try:
@@ -119,6 +151,8 @@ class Repository:
         missing = [file for file in card.files() if not self._fs.isfile(f"{folder}/{file}")]
         if missing:
             return broken(f": the card names {', '.join(missing)}, which is not in its folder", {CARD: text})
+        if fault := self._outside(folder, card) or self._too_large(folder, card):
+            return broken(f": {fault}", {CARD: text})
         signature = self._signature(folder, dict.fromkeys((CARD, *card.files())))
         try:
             files = self._contents(folder, card)

@@ -22,6 +22,7 @@ from explainery.store.catalogue import CatalogueStore, WorkerInfo
 from explainery.store.connection import connect, refuse_cluster
 from explainery.store.ids import new_job_id
 from explainery.store.jobs import JobStore
+from explainery.store.verdicts import VerdictStore
 from workers.device import device_of, resident_bytes, threads_of
 from workers.engine import Engine
 from workers.footprint import installed
@@ -32,6 +33,7 @@ from workers.offering import offer_of
 from workers.plugins import Place
 from workers.registry import discover
 from workers.repository import Found, Repository
+from workers.trial.trials import Trials, kind_of
 from workers.verdicts import Verdicts
 
 log = structlog.get_logger()
@@ -58,10 +60,16 @@ class Worker:
         self._store = JobStore(redis, settings)
         self._catalogue = CatalogueStore(redis, settings)
         self._registry = discover(settings.plugins)
-        self._repository = Repository(settings.models_url)
-        self._verdicts = Verdicts(self._repository, self._registry)
+        self._repository = Repository(settings.models_url, settings.max_model_bytes)
+        trials = Trials(settings, VerdictStore(redis, settings, kind_of(settings), self.id)) if settings.trials else None
+        self._verdicts = Verdicts(self._repository, self._registry, settings, trials, self._forget_offer)
         self._models = ModelCache(
-            self._repository, self._registry, Place(self._device, settings), self._note_load, self._note_verdict
+            self._repository,
+            self._registry,
+            Place(self._device, settings),
+            self._note_load,
+            self._note_verdict,
+            self._verdicts.admit,
         )
         self._bell = Bell(settings)
         self._engine = Engine(settings, self.id, self._store, self._registry, self._models, self._bell)
@@ -75,11 +83,13 @@ class Worker:
         """Publish the catalogue and start the heartbeat."""
         self._engine.leave, self._engine.leave_at_once = asked, at_once
         self._heartbeat.start()
+        self._verdicts.start()
         offer = self.offer()
         log.info("worker_started", worker=self.id, device=self._device, models=len(offer.models), methods=len(offer.methods))
 
     def stop(self) -> None:
         """Leave in good order: give back what is held, and be listed no more."""
+        self._verdicts.stop()
         self._heartbeat.stop()
         self._models.stop()
         try:
@@ -105,9 +115,14 @@ class Worker:
 
     def _note_verdict(self, digest: str, verdict: Verdict) -> None:
         """Keep what loading a model has shown; the next beat publishes it."""
-        if verdict != self._verdicts.of(digest):
-            self._verdicts.note(digest, verdict)
-            self._offer = None
+        before = self._verdicts.of(digest)
+        self._verdicts.note(digest, verdict)
+        if self._verdicts.of(digest) != before:
+            self._forget_offer()
+
+    def _forget_offer(self) -> None:
+        """Make the next beat look and publish again."""
+        self._offer = None
 
     def info(self) -> WorkerInfo:
         """What this worker is, for the ledger."""

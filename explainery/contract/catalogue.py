@@ -123,6 +123,10 @@ class Verdict(Frozen):
     parity: float | None = None
     approximate: tuple[str, ...] = ()
     """Operators whose gradient is not the derivative of what they compute (rounding, which is passed straight through)."""
+    refused: str | None = None
+    """Why no worker takes the file in: what its trial ended with."""
+    need_bytes: int | None = None
+    """Memory that opening the file and calling it once took in its trial."""
 
 
 class ModelEntry(Frozen):

@@ -19,6 +19,8 @@ FLOATS = ("FP16", "FP32", "FP64")
 
 Format = Literal["onnx", "safetensors", "state_dict", "pt2", "torchscript", "remote", "stub"]
 Modality = Literal["tabular", "image", "series", "text", "tensor"]
+MOST_ELEMENTS = 1 << 28
+"""Of one row of an input or an output: a card may not make anybody who reads it allocate more."""
 _SERIES_LAYOUTS = {(2, None), (2, "NT"), (3, None), (3, "NTC"), (3, "NCT")}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -65,6 +67,8 @@ class InputSpec(_Strict):
     def _consistent(self) -> InputSpec:
         if not self.shape or self.shape[0] != -1 or any(size < -1 or size == 0 for size in self.shape):
             raise ValueError("shape must begin with -1 (the row count) and hold sizes >= 1 or -1 (any)")
+        if math.prod(size for size in self.row_shape if size > 0) > MOST_ELEMENTS:
+            raise ValueError(f"one row may have {MOST_ELEMENTS} elements at most")
         if self.modality == "tabular":
             self._check_table()
         if self.modality == "image":
@@ -125,6 +129,8 @@ class OutputSpec(_Strict):
     def _consistent(self) -> OutputSpec:
         if not self.shape or self.shape[0] != -1:
             raise ValueError("shape must begin with -1 (the row count)")
+        if math.prod(size for size in self.shape if size > 0) > MOST_ELEMENTS:
+            raise ValueError(f"one row may have {MOST_ELEMENTS} elements at most")
         if self.labels is not None and self.columns is not None and len(self.labels) != self.columns:
             raise ValueError(f"{len(self.labels)} labels for {self.columns} columns")
         if self.labels is not None and len(set(self.labels)) != len(self.labels):
@@ -220,6 +226,9 @@ def parse_card(text: str) -> ModelCard:
     """
     try:
         return ModelCard.model_validate(tomllib.loads(text))
+    except RecursionError:
+        detail = "card.toml nests its values too deeply."
+        raise CardInvalid(detail, [{"loc": "card.toml", "msg": detail}]) from None
     except tomllib.TOMLDecodeError as error:
         raise CardInvalid(f"card.toml is not TOML: {error}", [{"loc": "card.toml", "msg": str(error)}]) from None
     except ValidationError as error:

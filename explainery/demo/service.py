@@ -65,6 +65,8 @@ def _environment(settings: Settings, repository: Path) -> dict[str, str]:
         "EXPLAINERY_MODELS": str(repository),
         "EXPLAINERY_FACTORIES": factories,
         "EXPLAINERY_PORT": str(port),
+        # the demo has just made its models itself: a trial of each would only delay the first answers
+        "EXPLAINERY_TRIALS": os.environ.get("EXPLAINERY_TRIALS", "0"),
     }
 
 

@@ -58,7 +58,7 @@ def test_gradient_methods_are_refused_where_the_file_shows_that_there_are_none(t
     node = helper.make_node("NonMaxSuppression", ["input", "input"], ["score"])
     repos.add_onnx(tmp_path, "m", [node], {}, repos.tensor_input("input", [4]), repos.output(1), input=["n", 4], score=["n", 1])
     repository = Repository(str(tmp_path))
-    verdicts = Verdicts(repository, REGISTRY)
+    verdicts = Verdicts(repository, REGISTRY, Settings())
     verdicts.look(repository.scan())
     (found,) = offer_of(REGISTRY, repository.scan(), Settings(models=str(tmp_path)), verdicts.of).models
     assert found.verdict is not None
@@ -72,7 +72,7 @@ def test_what_loading_has_shown_stands_above_what_the_file_shows(tmp_path: Path)
     repos.add_onnx_linear(tmp_path, "m", np.ones((4, 1)))
     repository = Repository(str(tmp_path))
     (found,) = repository.scan()
-    verdicts = Verdicts(repository, REGISTRY)
+    verdicts = Verdicts(repository, REGISTRY, Settings())
     assert verdicts.of(found.digest) is None
     verdicts.look([found])
     assert verdicts.of(found.digest) == Verdict()

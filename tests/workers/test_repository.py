@@ -139,16 +139,56 @@ def test_a_change_that_keeps_size_and_time_is_seen(folder: Path) -> None:
     assert repository.find("m", 1).digest != digest
 
 
-def test_a_change_behind_a_link_is_seen(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    target = tmp_path_factory.mktemp("files") / "weights"
-    target.write_bytes(b"first")
+def linked(folder: Path, target: Path) -> Path:
+    """The model's file as a link to `target`."""
     file = folder / "m" / "1" / "model.onnx"
     file.unlink()
     file.symlink_to(target)
+    return target
+
+
+def test_a_change_behind_a_link_is_seen(folder: Path) -> None:
+    """As Kubernetes mounts volumes: files are links to a folder beside them, which is a link that is turned elsewhere."""
+    place = folder / "m" / "1"
+    for name in ("one", "two"):
+        (place / name).mkdir()
+        (place / name / "weights").write_bytes(name.encode())
+    (place / "..data").symlink_to("one")
+    linked(folder, Path("..data/weights"))
     repository = Repository(str(folder))
     digest = repository.find("m", 1).digest
-    target.write_bytes(b"other")
+    assert repository.find("m", 1).card is not None
+    (place / "..data").unlink()
+    (place / "..data").symlink_to("two")
     assert repository.find("m", 1).digest != digest
+
+
+def test_a_link_that_leads_out_of_the_folder_is_not_followed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    target = tmp_path_factory.mktemp("files") / "weights"
+    target.write_bytes(b"of somebody else")
+    honest = Repository(str(folder)).find("m", 1)
+    linked(folder, target)
+    found = Repository(str(folder)).find("m", 1)
+    assert found.card is None
+    assert found.fault == "m/1: model.onnx is a link that leads out of the model's folder; put the file itself there"
+    with pytest.raises(ModelChanged):
+        Repository(str(folder)).files("m", 1, honest.digest)
+
+
+def test_a_model_that_is_too_large_is_not_read(folder: Path) -> None:
+    assert Repository(str(folder), 5).find("m", 1).card is not None
+    found = Repository(str(folder), 4).find("m", 1)
+    assert found.card is None
+    assert found.fault == "m/1: its files have 5 bytes, more than the 4 of EXPLAINERY_MAX_MODEL_BYTES"
+
+
+def test_a_card_that_is_no_file_of_a_sensible_size(folder: Path) -> None:
+    card = folder / "m" / "1" / "card.toml"
+    card.write_bytes(b"#" * (1 << 20) + card.read_bytes())
+    assert Repository(str(folder)).find("m", 1).fault == "m/1 has no readable card.toml"
+    card.unlink()
+    card.symlink_to("/dev/zero")
+    assert Repository(str(folder)).find("m", 1).fault == "m/1 has no readable card.toml"
 
 
 def test_a_change_while_it_is_read_is_seen_the_next_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
