@@ -56,8 +56,6 @@ def answer(body: bytes, output: OutputSpec, rows: int) -> Answer:
     predictions = read_object(body).get("predictions")
     if not isinstance(predictions, list):
         raise RemoteAnswerInvalid("The far side's answer has no list of predictions.")
-    if len(predictions) != rows:
-        raise RemoteAnswerInvalid(f"The far side was asked about {rows} rows and answered {len(predictions)} rows.")
     if all(isinstance(row, dict) for row in predictions):
         if not all(output.name in row for row in predictions):
             raise RemoteAnswerInvalid(f"The far side's predictions have no {output.name}.")
