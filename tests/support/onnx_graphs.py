@@ -67,9 +67,20 @@ def check(
     for one, other in zip(by_translation(translation, inputs, outputs), expected, strict=True):
         assert tuple(one.shape) == other.shape
         np.testing.assert_allclose(one.numpy(), other, rtol=tolerance, atol=tolerance)
+    on_another_device(model, inputs, outputs)
     if gradient:
         assert slope_error(translation, inputs, outputs[0]) < 1e-4
     return translation
+
+
+def on_another_device(model: Any, inputs: Arrays, outputs: Sequence[str]) -> None:
+    """Run where there are shapes and no numbers: a tensor that is made on the CPU instead meets the others there."""
+    graph = translate(model, outputs).graph.to("meta")
+    try:
+        graph.run({name: torch.from_numpy(np.array(array)).to("meta") for name, array in inputs.items()}, outputs)
+    except (RuntimeError, NotImplementedError) as error:  # what needs numbers cannot be run there
+        if "same device" in str(error):
+            raise
 
 
 def slope_error(translation: Translation, inputs: Arrays, output: str = "y", seed: int = 0, step: float = 1e-6) -> float:

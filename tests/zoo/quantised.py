@@ -34,6 +34,15 @@ def pairs(make: Callable[[], bytes], inputs: Callable[[], Arrays]) -> bytes:
     )
 
 
+def operators(make: Callable[[], bytes], inputs: Callable[[], Arrays]) -> bytes:
+    """Operators that take and give bytes."""
+    from onnxruntime.quantization import QuantFormat, quantize_static
+
+    return _through_files(
+        make(), lambda source, target: quantize_static(source, target, _Reader(inputs()), quant_format=QuantFormat.QOperator)
+    )
+
+
 def dynamic(make: Callable[[], bytes], inputs: Callable[[], Arrays]) -> bytes:
     """Products of bytes with ranges measured at each call."""
     from onnxruntime.quantization import quantize_dynamic
@@ -54,6 +63,9 @@ def _through_files(content: bytes, quantise: Callable[[Path, Path], Any]) -> byt
 MODELS = {
     "qdq-mlp": (pairs, "mlp"),
     "qdq-cnn": (pairs, "cnn"),
+    "qdq-resnet": (pairs, "resnet"),
+    "qop-cnn": (operators, "cnn"),
+    "qop-resnet": (operators, "resnet"),
     "dynamic-mlp": (dynamic, "mlp"),
     "dynamic-bert": (dynamic, "bert"),
 }

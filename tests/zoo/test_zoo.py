@@ -35,4 +35,4 @@ def test_a_file_has_the_gradients_of_its_source(entry: Entry, tmp_path: Path) ->
     assert found.parity < 1e-5
     assert found.slope is None or found.slope < 1e-4
     assert found.source is None or found.source < 1e-5
-    assert found.approximate is entry.name.startswith(("qdq", "dynamic"))
+    assert found.approximate is entry.name.startswith(("qdq", "qop", "dynamic"))

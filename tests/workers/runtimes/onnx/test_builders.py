@@ -517,6 +517,36 @@ def test_quantised_products() -> None:
     scaled(nodes)
 
 
+def scalars(**values: Any) -> Any:
+    return {name: np.array(value, dtype=np.uint8 if name.endswith("z") else np.float32) for name, value in values.items()}
+
+
+def test_quantised_operators_of_microsoft() -> None:
+    rng = np.random.Generator(np.random.Philox(0))
+    one, two = ({name: rng.integers(0, 255, (1, 2, 3, 4), dtype=np.uint8)} for name in ("x", "w"))
+    numbers = scalars(xs=0.1, xz=7, ws=0.05, wz=100, ys=0.2, yz=90)
+    # half-way cases fall one step apart, because ONNX Runtime multiplies by inverse scales
+    more = {"gradient": False, "domains": {"com.microsoft": 1}, "tolerance": 1.5e-2}
+    for op in ("QLinearAdd", "QLinearMul"):
+        run(node(op, ["x", "xs", "xz", "w", "ws", "wz", "ys", "yz"], domain="com.microsoft"), {**one, **two}, numbers, **more)
+    numbers = scalars(xs=0.1, xz=7, ys=0.02, yz=9)
+    for op in ("QLinearSigmoid", "QLinearLeakyRelu", "QLinearGlobalAveragePool"):
+        run(node(op, ["x", "xs", "xz", "ys", "yz"], domain="com.microsoft"), one, numbers, **more)
+    numbers = scalars(xs=0.1, xz=7, ws=0.05, wz=100, ys=0.2, yz=90)
+    made = node("QLinearConcat", ["ys", "yz", "x", "xs", "xz", "w", "ws", "wz"], domain="com.microsoft", axis=1)
+    run(made, {**one, **two}, numbers, **more)
+    a, b, c = (
+        rng.integers(0, 255, (3, 4), dtype=np.uint8),
+        rng.integers(0, 255, (2, 4), dtype=np.uint8),
+        rng.integers(-99, 99, 2),
+    )
+    weights = {**numbers, "w": b, "c": c.astype(np.int32)}
+    names = ["x", "xs", "xz", "w", "ws", "wz", "c", "ys", "yz"]
+    run(node("QGemm", names, domain="com.microsoft", transB=1), {"x": a}, weights, **more)
+    del weights["ys"], weights["yz"]
+    run(node("QGemm", names[:7], domain="com.microsoft", transB=1), {"x": a}, weights, **more)
+
+
 MICROSOFT = {"domains": {"com.microsoft": 1}}
 EIGHT = {"x": rows(2, 3, 8)}
 CONTRIB: dict[str, Callable[[], Any]] = {

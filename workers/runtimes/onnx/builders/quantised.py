@@ -24,7 +24,7 @@ BOUNDS = {
 }
 
 
-def _bounds(node: Node, index: int, type_: int = 0) -> tuple[int, int] | None:
+def bounds_of(node: Node, index: int, type_: int = 0) -> tuple[int, int] | None:
     """The range of the numbers made: by the attribute, else by the zero point's type, None when only a call shows it."""
     if type_:
         if type_ not in BOUNDS:
@@ -45,7 +45,7 @@ def quantize_linear(node: Node) -> nn.Module:
     node.approximate = True
     node.ignore("saturate", "precision")
     axis, block = node.whole("axis", 1), node.whole("block_size", 0)
-    return Quantise(_bounds(node, 2, node.whole("output_dtype", 0)), axis, block)
+    return Quantise(bounds_of(node, 2, node.whole("output_dtype", 0)), axis, block)
 
 
 @builds("DequantizeLinear", inputs=(2, 3))
@@ -113,7 +113,7 @@ def conv_integer(node: Node) -> nn.Module:
 def qlinear_matmul(node: Node) -> nn.Module:
     """A product of quantised matrices, quantised again."""
     node.approximate = True
-    bounds = _bounds(node, 7)
+    bounds = bounds_of(node, 7)
 
     def product(a: Any, a_scale: Any, a_zero: Any, b: Any, b_scale: Any, b_zero: Any, scale: Any, zero: Any) -> torch.Tensor:
         sums = torch.matmul(_centred(a, a_zero, -2), _centred(b, b_zero, -1))
@@ -129,7 +129,7 @@ def qlinear_matmul(node: Node) -> nn.Module:
 def qlinear_conv(node: Node) -> nn.Module:
     """A quantised convolution, quantised again."""
     node.approximate = True
-    bounds = _bounds(node, 7)
+    bounds = bounds_of(node, 7)
     windows, groups = windows_of(node), node.whole("group", 1)
     node.ignore("kernel_shape")
 
