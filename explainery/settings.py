@@ -95,6 +95,10 @@ class Settings:
         7 * 86400, "How long what a trial has shown is believed; a refusal for at most an hour.", "seconds", 1
     )
     max_model_bytes: int = _setting(16 * 2**30, "Largest size of a model's files together.", "bytes", 1)
+    model_uploads: bool = _setting(
+        False, "Let POST /v1/models add models. For operators only: there are no API keys yet.", "0 or 1"
+    )
+    max_upload_bytes: int = _setting(2**30, "Largest body of POST /v1/models.", "bytes", 1)
     rescan_s: float = _setting(5.0, "How often a worker looks for new models.", "seconds", 0.1)
     log_level: str = _setting("info", "debug, info, warning or error.")
 

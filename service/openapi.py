@@ -42,7 +42,8 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     ],
 }
 """Parameters by operation, besides those of the path."""
-BODIES = {"submit_explanation": "JobRequest"}
+BODIES = {"submit_explanation": ("application/json", "JobRequest"), "add_model": ("multipart/form-data", "NewModel")}
+"""Operation -> media type and schema of its body."""
 
 
 def answers(schema: str | None, described: Mapping[int, str]) -> dict[Any, Any]:
@@ -72,7 +73,8 @@ def document(spec: Any) -> Any:
         operation["responses"] = {code: answer for code, answer in operation["responses"].items() if int(code) < 400}
         operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
         if name in BODIES:
-            content = {"application/json": {"schema": {"$ref": REF + BODIES[name]}}}
+            media_type, schema = BODIES[name]
+            content = {media_type: {"schema": {"$ref": REF + schema}}}
             operation["requestBody"] = {"required": True, "content": content}
     return spec
 
@@ -107,6 +109,11 @@ def _own_schemas() -> dict[str, Any]:
         "MethodList": _object({"methods": _list({"$ref": REF + "MethodSpec"})}),
         "Model": _object({"name": TEXT, "versions": _list({"$ref": REF + "ModelEntry"})}),
         "ModelList": _object({"models": _list({"$ref": REF + "Model"})}),
+        "NewModel": {
+            **_object({"name": TEXT, "version": TEXT, "factory": TEXT, "file": _list({"type": "string", "format": "binary"})}),
+            "required": ["name", "file"],
+        },
+        "AddedModel": _object({"name": TEXT, "version": TEXT, "left": _list(TEXT)}),
         "Health": _object({"status": TEXT, "workers": {"type": "integer"}}),
     }
 

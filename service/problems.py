@@ -21,9 +21,11 @@ RETRY_AFTER_S = 2
 STATUSES: dict[type[ExplaineryError], int] = {
     errors.MalformedBody: 400,
     errors.JobNotFound: 404,
+    errors.UploadsOff: 403,
     errors.NotAcceptable: 406,
     errors.JobNotFinished: 409,
     errors.JobEnded: 409,
+    errors.VersionExists: 409,
     errors.JobGone: 410,
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,

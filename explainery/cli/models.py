@@ -1,4 +1,4 @@
-"""`explainery models list|check|quarantined|release`."""
+"""`explainery models list|check|add|quarantined|release`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from explainery.cli.service_url import connect, json_option, url_option
 
 @click.group()
 def command() -> None:
-    """List the models of the service; check a model folder; look after models in quarantine."""
+    """List the models of the service; check a model folder; add a model; look after models in quarantine."""
 
 
 @command.command("list")
@@ -50,6 +50,34 @@ def check_models(folder: Path, as_json: bool) -> None:
             click.echo(f"  {fault.loc}: {plain(fault.msg)}")
     if any(report.values()):
         raise SystemExit(exits.FAILED)
+
+
+@command.command("add")
+@click.argument("sources", nargs=-1, required=True, metavar="FILE...")
+@click.option("--name", help="The model's name; else that of the first file.")
+@click.option("--version", type=click.IntRange(min=0), help="Its version; else the next. None is ever overwritten.")
+@click.option("--card", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A card.toml to take as it is.")
+@click.option("--factory", help='What builds the module of a weights file: "module:function".')
+@click.option("--revision", help="The commit that a folder of the hub is pinned to.")
+@json_option
+def add_model(
+    sources: tuple[str, ...],
+    name: str | None,
+    version: int | None,
+    card: Path | None,
+    factory: str | None,
+    revision: str | None,
+    as_json: bool,
+) -> None:
+    """Put a model into the repository, with the card that its file lets one infer.
+
+    FILE is a model (.onnx, .safetensors, .pt2, or a state dict as .pt or .pth, which is converted), and beside it a sample
+    (.npz) or baselines (.npy); a URL of one; a folder of the Hugging Face hub at one commit; or models:/name/version or
+    models:/name@alias of an MLflow registry. Says what is left to fill in.
+    """
+    from explainery.cli.models_add import add
+
+    add(sources, name, version, card, factory, revision, as_json)
 
 
 @command.command("quarantined")

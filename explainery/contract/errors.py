@@ -140,6 +140,12 @@ class ModelQuarantined(RequestRefused):
     code = "model_quarantined"
 
 
+class ModelRefused(RequestRefused):
+    """A model file that cannot be added: not what it says it is, or not of a kind that is taken."""
+
+    code = "model_refused"
+
+
 # --- the service's own state ------------------------------------------------------------------------------------------
 
 
@@ -317,3 +323,15 @@ class CardInvalid(ExplaineryError):
     def __init__(self, detail: str, errors: list[dict[str, str]] | None = None) -> None:
         super().__init__(detail)
         self.errors = errors or []
+
+
+class VersionExists(ExplaineryError):
+    """A model version of that number is there already; versions are never overwritten."""
+
+    code = "version_exists"
+
+
+class UploadsOff(ExplaineryError):
+    """Models are not taken over the API: the operator has not turned that on, or the request comes from another site's page."""
+
+    code = "uploads_off"

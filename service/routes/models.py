@@ -1,14 +1,15 @@
-"""Models: their cards, versions, and which methods work on them."""
+"""Models: their cards, versions, and which methods work on them; adding one."""
 
 from __future__ import annotations
 
 from apiflask import APIBlueprint
-from flask import Response
+from flask import Response, request
 
 from service.answers import accepted, json_answer
 from service.documents import model_document
 from service.openapi import answers
 from service.parts import parts
+from service.uploads import add_model
 
 blueprint = APIBlueprint("models", __name__, url_prefix="/v1/models", tag="catalogue")
 
@@ -20,6 +21,18 @@ def list_models() -> Response:
     accepted("application/json")
     models = parts().shelf().models
     return json_answer({"models": [model_document(name, entries) for name, entries in models.items()]})
+
+
+@blueprint.post("")
+@blueprint.doc(operation_id="add_model", responses=answers("AddedModel", {201: "The model is in the repository."}))
+def add() -> Response:
+    """Add a model to the repository as a new version, for operators: off unless EXPLAINERY_MODEL_UPLOADS is set."""
+    accepted("application/json")
+    placed, made = add_model(request, parts().settings)
+    parts().log.info("model_added", model=placed.name, version=placed.version)
+    where = f"{request.script_root}/v1/models/{placed.name}@{placed.version}"
+    document = {"name": placed.name, "version": str(placed.version), "left": list(made.left)}
+    return json_answer(document, 201, {"Location": where})
 
 
 @blueprint.get("/<name>")
