@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -29,7 +30,7 @@ def command(once: bool, every_s: float) -> None:
 
     Asks Redis itself, as `explainery worker` finds it. While Redis is away, the last picture stays.
     """
-    with opened() as (redis, settings):
+    with suppress(KeyboardInterrupt), opened() as (redis, settings):  # wherever it comes: to leave is what it asks for
         from explainery.store.catalogue import CatalogueStore
 
         workers = CatalogueStore(redis, settings).workers
@@ -80,10 +81,7 @@ class View:
 def _watch(view: View, every_s: float) -> None:
     drawn = console()
     with Live(view.picture(), console=drawn, auto_refresh=False, screen=drawn.is_terminal) as live:
-        try:
-            while True:
-                live.update(view.picture(), refresh=True)
-                time.sleep(every_s)
-                view.look_or_tell()
-        except KeyboardInterrupt:
-            return
+        while True:
+            live.update(view.picture(), refresh=True)
+            time.sleep(every_s)
+            view.look_or_tell()

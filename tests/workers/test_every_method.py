@@ -164,8 +164,9 @@ def test_seed(lab: Local, method: str) -> None:
     params = {"features": "elements", **small} if method == "kernel_shap" else small
     first = explain(lab, method, "smooth", inputs, seed=1, params=params)[1]["attributions.input"]
     second = explain(lab, method, "smooth", inputs, seed=2, params=params)[1]["attributions.input"]
-    assert np.array_equal(first, explain(lab, method, "smooth", inputs, seed=1, params=params)[1]["attributions.input"])
-    assert np.array_equal(first, second) is not spec.random
+    again = explain(lab, method, "smooth", inputs, seed=1, params=params)[1]["attributions.input"]
+    assert np.allclose(first, again, rtol=0, atol=1e-6)  # chunks are cut by how fast the machine is, and sums round by chunk
+    assert np.allclose(first, second, rtol=0, atol=1e-6) is not spec.random
 
 
 def test_a_background_is_averaged_over(lab: Local, method: str) -> None:
