@@ -52,7 +52,7 @@ def _fitted(name: str) -> Any:
 REGRESSIONS = ("ridge", "mlp-regressor", "process")
 REFUSED = {
     "forest": "TreeEnsembleClassifier",
-    "boosting": "TreeEnsembleRegressor",
+    "boosting": "TreeEnsembleClassifier",
     "svc": "SVMClassifier",
     "neighbours": "",
 }

@@ -15,8 +15,9 @@ class Unequal(Untranslatable):
         self.difference = difference
 
 
-def label(domain: str, op: str) -> str:
-    """An operator as people know it: `Conv`, or `com.microsoft.FastGelu`. A file's own text is shortened."""
-    name = f"{domain}.{op}" if domain else op
-    printable = "".join(letter for letter in name if letter.isalnum() or letter in "._-")
+def label(domain: str | bytes, op: str | bytes) -> str:
+    """An operator as people know it: `Conv`, or `com.microsoft.FastGelu`. A file's own text is shortened; it may be bytes."""
+    parts = [part.decode("utf-8", "replace") if isinstance(part, bytes) else part for part in (domain, op)]
+    name = ".".join(part for part in parts if part)
+    printable = "".join(letter for letter in name if letter.isascii() and (letter.isalnum() or letter in "._-"))
     return printable[:64] or "?"

@@ -326,7 +326,8 @@ def test_pools(attributes: Any) -> None:
     run(node("MaxPool", ["x"], **attributes), PICTURE)
     run(node("AveragePool", ["x"], **attributes), PICTURE, opset=19)
     run(node("AveragePool", ["x"], count_include_pad=1, **attributes), PICTURE, opset=19)
-    run(node("LpPool", ["x"], **attributes), PICTURE, opset=18)
+    if "auto_pad" not in attributes:
+        run(node("LpPool", ["x"], **attributes), PICTURE, opset=18)
 
 
 def test_pools_with_places_dilations_and_over_everything() -> None:

@@ -111,8 +111,8 @@ def _cropped(
             low, high = (total // 2, total - total // 2) if window.upper else (total - total // 2, total // 2)
             if window.pads is not None and shape is not None:  # no auto_pad: as the specification says of output_shape
                 low, high = total - total // 2, total // 2
-            if total < 0:  # more is asked than there is: zeros after the end
-                low, high = 0, total
+            if total < 0:  # more is asked than there is: zeros after the end, and with SAME pads what there is
+                low, high = 0, total if shape is not None else 0
         crops.append((-low, extra[axis] - high))
     answer = F.pad(whole, flat(tuple(crops)))
     return answer if bias is None else answer + bias.reshape(-1, *[1] * len(window.kernel))

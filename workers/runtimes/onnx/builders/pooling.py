@@ -25,7 +25,10 @@ def _window(node: Node) -> tuple[Window, bool]:
     kernel = node.wholes("kernel_shape")
     if not kernel:
         node.refuse("lacks its attribute kernel_shape")
-    return window_of(node, kernel), bool(node.whole("ceil_mode", 0))
+    window = window_of(node, kernel)
+    if window.pads is None and set(window.dilations) != {1}:
+        node.refuse("with auto_pad SAME and dilations is not translated: ONNX Runtime leaves the dilations out")
+    return window, bool(node.whole("ceil_mode", 0))
 
 
 class GlobalAverage(nn.AdaptiveAvgPool2d):
@@ -163,6 +166,8 @@ def _counts(x: torch.Tensor, window: Window, ceil: bool, counted: bool) -> torch
 def lp_pool(node: Node) -> nn.Module:
     """The p-norm of each window."""
     window, ceil = _window(node)
+    if window.pads is None:
+        node.refuse("with auto_pad SAME is not translated: ONNX Runtime moves windows that are smaller than their stride")
     p = node.whole("p", 2)
     return Apply("LpPool", lambda x: _sums(x, window, ceil, lambda x: x.abs().pow(p)).pow(1 / p))
 
