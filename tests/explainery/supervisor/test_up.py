@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -43,8 +44,12 @@ def test_a_whole_life(start_up, until, alive, tmp_path):
         assert client.wait(waiting, timeout_s=60).status is JobState.SUCCEEDED
         assert client.job(job.id).status is JobState.SUCCEEDED
         # The API is killed: connections wait in line for its successor.
+        servers = _children(pids["service"])
         os.kill(pids["service"], signal.SIGKILL)
         assert client.job(job.id).status is JobState.SUCCEEDED
+        until(
+            lambda: not any(map(alive, servers))
+        )  # they still answer for a moment, and may break off what must not be sent twice
         unfinished = client.submit("slow", np.ones((100, 3)), "exact_shapley", target=None)
         until(lambda: client.job(unfinished.id).status is JobState.RUNNING)
     assert all(up.pid(name) != pid for name, pid in pids.items())
@@ -118,6 +123,10 @@ def test_an_understudy_takes_the_part_and_a_dead_one_does_not(tmp_path, until, a
     understudy.tend()
     understudy.end()
     assert not (tmp_path / "run" / "understudy.pid").exists()
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _up_again(home, **settings: str) -> subprocess.CompletedProcess[str]:
