@@ -19,15 +19,18 @@ def until_ended(parts: Parts, job_id: str, wait_s: float) -> Job:
         return _ended(parts, job_id, news, parts.jobs.get(job_id), deadline)
 
 
-def submitted(parts: Parts, job_id: str, admit: Callable[[], None], wait_s: float) -> Job:
-    """Admit a job; give it back when it has ended, or as it is after `wait_s`. It is read once, when it has ended."""
+def submitted(parts: Parts, job_id: str, admit: Callable[[], bool], wait_s: float) -> Job:
+    """Admit a job; give it back when it has ended, or as it is after `wait_s`. It is read once, when it has ended.
+
+    `admit` says whether it has ended by that.
+    """
     deadline = time.monotonic() + wait_s
     if wait_s <= 0:
         admit()
         return parts.jobs.get(job_id)
     with parts.watcher.news(job_id, of_its_end=True) as news:
-        admit()
-        news.wait(wait_s)
+        if not admit():
+            news.wait(wait_s)
         return _ended(parts, job_id, news, parts.jobs.get(job_id), deadline)
 
 

@@ -39,11 +39,12 @@ STEPS = ("admit", "claim", "renew", "finish", "cancel", "forget", "release", "re
 class Admission:
     """What became of a job at the door. `ring`: whom to call (see `Bell.ring`), None when somebody comes by himself.
 
-    `dedupe_of`: the earlier job that asks the same, whose answer this one has or will have.
+    `dedupe_of`: the earlier job that asks the same, whose answer this one has or will have. `answered`: it has it already.
     """
 
     ring: str | None = None
     dedupe_of: str | None = None
+    answered: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class JobStore:
             raise QueueFull(f"{_FULL[more[0].decode()]}; try again later.", int(more[1]))
         if verdict == b"banned":
             raise BANNED
-        return Admission(dedupe_of=more[0].decode())
+        return Admission(dedupe_of=more[0].decode(), answered=verdict == b"answered")
 
     @store_errors()
     def get(self, job_id: str) -> Job:

@@ -58,8 +58,10 @@ def submit() -> Response:
     g.job_id = job_id
     preference = read_preference(request.headers.get("Prefer"), context.settings.max_wait_s)
 
-    def enter() -> None:
-        context.bell.ring(context.jobs.admit(admitted.spec, inputs, fresh=asked.fresh).ring)
+    def enter() -> bool:
+        admission = context.jobs.admit(admitted.spec, inputs, fresh=asked.fresh)
+        context.bell.ring(admission.ring)
+        return admission.answered
 
     job = submitted(context, job_id, enter, preference.wait_s)
     status = 200 if job.status.ended and preference.wait_s else 202
