@@ -1,4 +1,4 @@
-"""The queue's policy at scale: the real Lua on a real Redis, everything else simulated (see `floor.py`).
+"""The queue's policy at scale: the real Lua on a real Redis, everything else simulated (see `simulation/floor.py`).
 
 `python -m benchmarks.simulate --workers 1000 --models 200 --tenants 500 --jobs 200000 --hours 24` is the full size.
 """
@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from redis import Redis
 
-from benchmarks.floor import Floor, Record, Wait
-from benchmarks.own_redis import own_redis
+from benchmarks.simulation.floor import Floor, Record, Wait
+from benchmarks.simulation.own_redis import own_redis
+from benchmarks.simulation.traffic import Ask, Scale, traffic
 from benchmarks.tables import show
-from benchmarks.traffic import Ask, Scale, traffic
 from explainery.settings import Settings
 
 SMALL = Scale(workers=40, models=50, tenants=100, jobs=8_000, hours=0.5, cache=8, utilisation=0.4, seed=0, reap_s=1.0)

@@ -20,7 +20,7 @@ from typing import Any
 
 from redis import Redis
 
-from benchmarks.traffic import Ask, Scale, load_times
+from benchmarks.simulation.traffic import Ask, Scale, load_times
 from explainery.contract.job import Baseline, JobSpec, ModelRef
 from explainery.settings import Settings
 from explainery.store.jobs import Advance, Claim, JobStore, Limits
