@@ -221,7 +221,8 @@ def _resident_mib(pid: int) -> float:
     total = 0.0
     for family in (pid, *_children(pid)):
         status = Path(f"/proc/{family}/status").read_text()
-        total += int(status.partition("VmRSS:")[2].split()[0]) / 1024
+        said = status.partition("VmRSS:")[2].split()
+        total += int(said[0]) / 1024 if said else 0.0  # one that has ended has none
     return total
 
 

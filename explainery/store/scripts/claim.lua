@@ -17,6 +17,7 @@ local joining, newest_form = ARGV[8] == '1', tonumber(ARGV[9])
 local LOOK = 500 -- jobs past their deadline must not hold up the server: the rest is the next claim's
 local GROUPS = 64 -- groups looked at for one choice
 local HELP = 500 -- ms a line waits for the workers that have its model before another may load it too
+local FEW = 8 -- workers that have a model, up to which it is looked whether each still lives
 local LATE = 10000 -- ms a line may have waited longer than the line chosen, since its turn or since its head came
 
 if ARGV[7] ~= '' then
@@ -37,13 +38,14 @@ end
 -- How many microseconds of fairness it costs this worker to turn to a group: none when it has the model; the time of loading it
 -- when nobody has, and as much again for each that has; nil, too many, while those who have it are likely to come.
 local function penalty_of(name, waited)
-  local at_home = homes(name)
-  for _, other in ipairs(at_home) do
-    if other == worker then return 0 end
-  end
+  local resident = key('resident', name)
+  local said = redis.call('ZSCORE', resident, worker)
+  if said and tonumber(said) >= now - LEASE then return 0 end
+  local at_home = redis.call('ZCOUNT', resident, now - LEASE, '+inf')
+  if at_home <= FEW then at_home = #homes(name) end -- of many it does not matter that some have died since their last word
   local load_ms = tonumber(redis.call('HGET', key('loads'), name) or 0)
-  if #at_home > 0 and waited < math.max(HELP, load_ms) then return nil end
-  return math.max(AFFINITY, load_ms * 1000) * (1 + #at_home)
+  if at_home > 0 and waited < math.max(HELP, load_ms) then return nil end
+  return math.max(AFFINITY, load_ms * 1000) * (1 + at_home)
 end
 
 -- The group whose turn it is. Of each class, interactive first: the one that is furthest behind, the price of loading its model

@@ -428,6 +428,8 @@ local function homes(group)
   return found
 end
 
+local MOST_ASKED = 64 -- where so many are awake that have the model, one will look again soon
+
 -- Whom to ring so that somebody comes for a group: a worker that sleeps and has the model, else anybody. False when that would
 -- wake nobody: those who are awake look again by themselves. (A bell that was lost: reap rings again.)
 local function call(group)
@@ -436,11 +438,14 @@ local function call(group)
     waits = waits or redis.call('ZSCORE', key('groups', priority), group)
   end
   if not waits then return false end
-  local at_home = homes(group)
-  for _, worker in ipairs(at_home) do
-    if not awake(worker) and redis.call('HEXISTS', key('bells'), worker) == 0 then return ring(worker, 1) end
+  local somebody = false
+  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', key('resident', group), now - LEASE, '+inf', 'LIMIT', 0, MOST_ASKED)) do
+    if lives(worker) then
+      somebody = true
+      if not awake(worker) and redis.call('HEXISTS', key('bells'), worker) == 0 then return ring(worker, 1) end
+    end
   end
-  if #at_home > 0 then return false end
+  if somebody then return false end
   local live = redis.call('ZCARD', key('workers'))
   local coming = redis.call('ZCOUNT', key('awake'), now - AT_WORK, '+inf') + (redis.call('HGET', key('bells'), ANYBODY) or 0)
   return (live == 0 or coming < live) and ring(ANYBODY, BELLS)
