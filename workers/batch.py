@@ -16,7 +16,7 @@ from workers.answering import Answering, Tally
 from workers.batching import Pending, Slice, next_chunk
 from workers.explaining import RowAnswer, explain_row
 from workers.governor import Governor
-from workers.models import Loaded
+from workers.loaded import Loaded
 from workers.questions import Gradients
 from workers.registry import Registry
 from workers.work import Work, take_in

@@ -12,7 +12,7 @@ from explainery.contract.errors import InvalidBaseline
 from explainery.contract.job import JobSpec
 from explainery.contract.model_card import FLOATS, InputSpec
 from explainery.contract.tensors import NUMPY_NAMES, limits
-from workers.models import Loaded
+from workers.loaded import Loaded
 from workers.plugins import ModalityPlugin
 
 Rows = dict[str, NDArray[Any]]

@@ -21,7 +21,8 @@ from explainery.store.jobs import Claim
 from workers.batch import Batch
 from workers.device import device_of
 from workers.governor import Governor
-from workers.models import Loaded, ModelCache
+from workers.loaded import Loaded
+from workers.models import ModelCache
 from workers.plugins import Place
 from workers.registry import Registry, discover
 from workers.repository import Repository

@@ -5,11 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import Any
 
 import structlog
-from numpy.typing import NDArray
 
 from explainery.contract.catalogue import Verdict
 from explainery.contract.errors import ResourceExhausted
@@ -17,9 +14,10 @@ from explainery.contract.job import ModelRef
 from explainery.contract.model_card import ModelCard
 from workers.footprint import Footprint, give_back, in_use, installed
 from workers.kept import Kept
+from workers.loaded import Loaded
 from workers.loading import opened
 from workers.one_at_a_time import one_at_a_time
-from workers.plugins import Model, Place
+from workers.plugins import Place
 from workers.registry import Registry
 from workers.repository import Repository, changed
 from workers.twins import Twins
@@ -28,18 +26,6 @@ log = structlog.get_logger()
 Admit = Callable[[ModelRef, ModelCard, Mapping[str, bytes]], None]
 SMALL_BYTES = 2**20
 """Files of a model that is not worth waiting for while others load: a stub, or a server's address."""
-
-
-@dataclass(frozen=True, eq=False)
-class Loaded:
-    """A model ready to be asked. `sample` and `baseline`: arrays by input name, as the card names them."""
-
-    ref: ModelRef
-    card: ModelCard
-    runtime: str
-    model: Model
-    sample: Mapping[str, NDArray[Any]]
-    baseline: Mapping[str, NDArray[Any]]
 
 
 class ModelCache:
@@ -99,7 +85,7 @@ class ModelCache:
             self._take_in(ref)
         loaded = self._kept.use(ref)
         before = in_use(self._place.device)
-        if self._twins.tend(ref, loaded.card, loaded.model):
+        if self._twins.tend(loaded):
             self._known[ref.digest] += in_use(self._place.device) - before
             self._kept.keep(ref, loaded, self._known[ref.digest])
         return loaded

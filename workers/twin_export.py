@@ -28,9 +28,8 @@ from workers.one_at_a_time import one_at_a_time
 from workers.plugins import Place
 from workers.registry import discover
 from workers.repository import Repository
-from workers.runtimes.onnx.gate import TOLERANCE, probes
 from workers.runtimes.onnx.session import opened
-from workers.twins import twin_files
+from workers.twins import compare, twin_files
 
 LONGEST_S = 600
 """Wall clock; an export that takes longer is given up."""
@@ -63,12 +62,6 @@ def main(arguments: list[str]) -> None:
             _write(ready, content)
 
 
-class Differs(ExplaineryError):
-    """The twin's outputs are not the model's."""
-
-    code = "twin_differs"
-
-
 def _checked_twin(settings: all_settings.Settings, name: str, version: int, digest: str) -> bytes:
     """The twin's file. Raises Differs, or whatever the exporter does."""
     card, files = Repository(settings.models_url).files(name, version, digest)
@@ -78,13 +71,7 @@ def _checked_twin(settings: all_settings.Settings, name: str, version: int, dige
     sample = sample_of(card, files)
     like = {spec.name: model.place(_like(card, spec.name, sample)) for spec in card.inputs}
     content = exported(card, model.alone(), like)
-    session = opened(card, content, place)
-    for rows in probes(card, session, sample, baselines_of(card, files)):
-        feeds = session.feeds(rows)
-        expected = model.fetch(model.forward({key: model.place(array) for key, array in feeds.items()}))
-        worst = np.abs(session.forward(rows) - expected).max(initial=0) / max(1.0, np.abs(expected).max(initial=0))
-        if not worst <= TOLERANCE:
-            raise Differs(f"The exported model's outputs differ by {worst:.1e}.")
+    compare(opened(card, content, place), card, model, sample, baselines_of(card, files))
     return content
 
 

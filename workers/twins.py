@@ -1,7 +1,8 @@
 """ONNX twins of PyTorch models: on a CPU, ONNX Runtime gives the same values about twice as fast.
 
 A model earns its twin by being asked: once its values have taken `twin_after_s`, a process of its own exports and checks it
-(`twin_export.py`), and from the next batch on `Values` are answered by the twin. Gradients stay with PyTorch.
+(`twin_export.py`), and from the next batch on `Values` are answered by the twin. Gradients stay with PyTorch. Each worker
+compares a twin with its own model once more: its digest does not cover the factory's code, nor the libraries' versions.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from explainery.contract.errors import ExplaineryError
 from explainery.contract.job import ModelRef
 from explainery.contract.model_card import ModelCard
+from workers.loaded import Loaded
 from workers.plugins import Place
-from workers.runtimes.onnx.session import opened
+from workers.runtimes.onnx.gate import TOLERANCE, probes
+from workers.runtimes.onnx.session import Arrays, OnnxSession, opened
 
 log = structlog.get_logger()
 Forward = Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]
@@ -38,6 +43,12 @@ class Twinnable(Protocol):
         ...
 
 
+class Differs(ExplaineryError):
+    """The twin's outputs are not the model's."""
+
+    code = "twin_differs"
+
+
 class Twins:
     """The twins of one worker's models, as files by digest under `<home>/twins`; they may be deleted at any time."""
 
@@ -47,8 +58,10 @@ class Twins:
         self._refused: set[str] = set()
         self._maker: subprocess.Popen[bytes] | None = None
 
-    def tend(self, ref: ModelRef, card: ModelCard, model: Any) -> bool:
+    def tend(self, loaded: Loaded) -> bool:
         """Between two batches: give a model its twin, or have it made; whether the model has just got one."""
+        ref = loaded.ref
+        model: Any = loaded.model  # only some can have a twin
         if not self._may_have(ref, model):
             return False
         ready, refusal = twin_files(self._folder, ref.digest)
@@ -56,7 +69,7 @@ class Twins:
             self._refused.add(ref.digest)
             log.info("twin_refused", model=ref.name, version=ref.version, reason=json.loads(refusal.read_text())["reason"])
         elif ready.exists():
-            return self._introduced(ref, card, model, ready)
+            return self._introduced(loaded, ready)
         elif model.values_s >= self._place.settings.twin_after_s and not self._busy():
             self._have_made(ref)
         return False
@@ -70,13 +83,16 @@ class Twins:
         wanted = self._place.settings.twin_after_s >= 0 and self._place.device == "cpu" and hasattr(model, "adopt")
         return wanted and not model.has_twin and ref.digest not in self._refused
 
-    def _introduced(self, ref: ModelRef, card: ModelCard, model: Twinnable, ready: Path) -> bool:
+    def _introduced(self, loaded: Loaded, ready: Path) -> bool:
+        ref = loaded.ref
         try:
-            session = opened(card, ready.read_bytes(), self._place)
-        except Exception:  # a file that a crash has cut short, or another version's: the model itself goes on
-            log.warning("twin_not_opened", model=ref.name, version=ref.version, exc_info=True)
+            session = opened(loaded.card, ready.read_bytes(), self._place)
+            compare(session, loaded.card, loaded.model, loaded.sample, loaded.baseline)
+        except Exception:  # a file that a crash has cut short, another version's, or the twin of what the factory built before
+            log.warning("twin_not_adopted", model=ref.name, version=ref.version, exc_info=True)
             self._refused.add(ref.digest)
             return False
+        model: Twinnable = loaded.model  # type: ignore[assignment]  # `_may_have` has looked
         model.adopt(session.forward, session.environment)
         log.info("twin_adopted", model=ref.name, version=ref.version)
         return True
@@ -99,6 +115,16 @@ class Twins:
 def _end(maker: subprocess.Popen[bytes]) -> None:
     maker.kill()
     maker.wait()
+
+
+def compare(session: OnnxSession, card: ModelCard, model: Any, sample: Arrays, baseline: Arrays) -> None:
+    """Raise Differs where the twin's outputs are not the model's, on what the parity gate of ONNX files compares on."""
+    for rows in probes(card, session, sample, baseline):
+        feeds = session.feeds(rows)
+        expected = model.fetch(model.forward({name: model.place(array) for name, array in feeds.items()}))
+        worst = np.abs(session.forward(rows) - expected).max(initial=0) / max(1.0, np.abs(expected).max(initial=0))
+        if not worst <= TOLERANCE:
+            raise Differs(f"The twin's outputs differ by {worst:.1e}.")
 
 
 def twin_files(folder: Path, digest: str) -> tuple[Path, Path]:

@@ -19,7 +19,7 @@ from workers.explaining import RowAnswer
 from workers.features import players_of
 from workers.game import Partition
 from workers.inputs import Rows, backgrounds_of, decode_rows
-from workers.models import Loaded
+from workers.loaded import Loaded
 from workers.plugins import Array, MethodPlugin
 from workers.points import Row, place_labels, place_row
 from workers.registry import Registry

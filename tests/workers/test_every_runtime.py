@@ -27,8 +27,8 @@ from safetensors.torch import save
 
 from explainery.contract.errors import ModelFailed, ModelOutputNotFinite, ModelUnloadable
 from explainery.settings import Settings, load
+from workers.loaded import Loaded
 from workers.local import Local, Order
-from workers.models import Loaded
 from workers.registry import discover
 from workers.runtimes import torch as torch_runtime
 from workers.runtimes.onnx import session as onnx_session

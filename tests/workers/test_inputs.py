@@ -15,7 +15,7 @@ from explainery.contract.errors import InputUndecodable, InvalidBaseline
 from explainery.contract.job import Baseline, JobSpec, ModelRef
 from explainery.contract.model_card import parse_card
 from workers.inputs import backgrounds_of, decode_rows
-from workers.models import Loaded
+from workers.loaded import Loaded
 from workers.registry import discover
 
 MODALITIES = discover().modalities

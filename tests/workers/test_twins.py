@@ -26,6 +26,8 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     image = tensor_input("input", [1, 8, 8], modality="image", layout="NCHW")
     repos.add_torch(models, "cnn", "nets:cnn", {}, image, output(4))
     repos.add_torch(models, "branching", "nets:branching", {}, tensor_input("input", [3]), output(1))
+    repos.add_torch(models, "linear", "nets:linear", {"features": 3}, tensor_input("input", [3]), output(1))
+    repos.add_onnx_linear(models, "other", np.array([[5.0], [0.0], [0.0]]))
     labs: list[Local] = []
 
     def start(after_s: float) -> Local:
@@ -94,3 +96,15 @@ def test_a_file_that_was_cut_short_is_left_alone(lab: Any) -> None:
     (folder := one.settings.home / "twins").mkdir()
     (folder / f"{digest.replace(':', '-')}.onnx").write_bytes(b"half a twin")
     assert one.explain("cnn", Order("occlusion", IMAGE, {}))[0].environment["onnxruntime"] is None
+
+
+def test_a_twin_of_what_the_model_was_before_is_not_adopted(lab: Any) -> None:
+    """The digest covers card and files; the factory's code may have changed under it."""
+    one = lab(10.0)
+    loaded, other = one.load("linear"), one.settings.home / "models" / "other" / "1" / "model.onnx"
+    before = one.explain("linear", Order("feature_ablation", ROW, {}))[1]["attributions.input"]
+    (folder := one.settings.home / "twins").mkdir()
+    (folder / f"{loaded.ref.digest.replace(':', '-')}.onnx").write_bytes(other.read_bytes())
+    result, arrays = one.explain("linear", Order("feature_ablation", ROW, {}))
+    assert result.environment["onnxruntime"] is None
+    np.testing.assert_array_equal(arrays["attributions.input"], before)

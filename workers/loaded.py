@@ -1,0 +1,25 @@
+"""A model that is ready to be asked, and what its card names beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from explainery.contract.job import ModelRef
+from explainery.contract.model_card import ModelCard
+from workers.plugins import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A model ready to be asked. `sample` and `baseline`: arrays by input name, as the card names them."""
+
+    ref: ModelRef
+    card: ModelCard
+    runtime: str
+    model: Model
+    sample: Mapping[str, NDArray[Any]]
+    baseline: Mapping[str, NDArray[Any]]
