@@ -65,7 +65,92 @@ class Gradients:
         return len(self.alphas)
 
 
-Question = Values | Gradients
+@dataclass(frozen=True)
+class Rules:
+    """Changed rules of the backward pass, by name (a file in `workers/inside/rules/`), with their numbers."""
+
+    name: str
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Unit:
+    """An inner number that is differentiated in place of the explained output: an element of a layer's output.
+
+    An index shorter than the output's axes names a channel: the mean over the rest.
+    """
+
+    layer: str
+    index: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What is looked at inside a model while it is called. Questions of equal probes share a call.
+
+    `layers`: names as the model lists them. `of`: their outputs, or the attention weights they compute.
+    `activations`, `gradients`: whether these tensors themselves, and the score's gradients to them, are wanted.
+    `inputs`: whether the score's gradients to the model's inputs are wanted. `steps`: whether the sum over a path of each
+    gradient times the activation's change to the next point is. `start`: the layer whose output a path replaces.
+    """
+
+    layers: tuple[str, ...] = ()
+    of: Literal["outputs", "attention"] = "outputs"
+    activations: bool = False
+    gradients: bool = False
+    steps: bool = False
+    inputs: bool = False
+    rules: Rules | None = None
+    unit: Unit | None = None
+    start: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPath:
+    """Where a path at a layer's output begins and ends. `baselines`: [B, *layer], `instance`: [*layer]."""
+
+    baselines: Floats
+    instance: Floats
+
+
+ONE = np.ones(1)
+ONE.flags.writeable = False
+
+
+@dataclass(frozen=True, eq=False)
+class Internals:
+    """What a `Probe` shows at points b + alpha (x - b), summed over the points with `weights`. Answer: an `InternalAnswer`.
+
+    The default is the instance itself. With a `path`, the points are those of `probe.start`'s output, and the inputs stay x.
+    """
+
+    probe: Probe
+    alphas: Floats = field(default_factory=lambda: ONE)
+    weights: Floats = field(default_factory=lambda: ONE)
+    factor: Factor = "one"
+    path: LayerPath | None = None
+
+    @property
+    def evaluations(self) -> int:
+        """Calls this costs per baseline row."""
+        return len(self.alphas)
+
+
+Question = Values | Gradients | Internals
+
+
+@dataclass(frozen=True)
+class InternalAnswer:
+    """`activations`, `gradients`, `steps`: layer -> float64 array shaped like one row of it, averaged over the baselines.
+
+    `sums`: input -> array shaped like one row, as a `GradientAnswer` has them. `outputs`: the score at each point, [points].
+    """
+
+    outputs: Floats
+    activations: dict[str, Floats] = field(default_factory=dict)
+    gradients: dict[str, Floats] = field(default_factory=dict)
+    steps: dict[str, Floats] = field(default_factory=dict)
+    sums: dict[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,7 +162,7 @@ class GradientAnswer:
 
 
 Answer = Any
-"""Floats for `Values`, `GradientAnswer` for `Gradients`."""
+"""Floats for `Values`, `GradientAnswer` for `Gradients`, `InternalAnswer` for `Internals`."""
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,36 @@ class TooManyFeatures(RequestRefused):
     code = "too_many_features"
 
 
+class UnknownLayer(RequestRefused):
+    """The model has no layer of that name, or none of the kind that the method needs; the detail lists near names."""
+
+    code = "unknown_layer"
+
+
+class AmbiguousLayer(RequestRefused):
+    """The layer is called several times in one pass: the detail lists the names of its calls."""
+
+    code = "ambiguous_layer"
+
+
+class NoSpatialMap(RequestRefused):
+    """The layer's output has no spatial map, so there is no picture of it to draw."""
+
+    code = "no_spatial_map"
+
+
+class NoAttention(RequestRefused):
+    """The layer, or the whole model, computes no attention weights."""
+
+    code = "no_attention"
+
+
+class ConceptSetTooSmall(RequestRefused):
+    """A set of examples is too small to learn a direction from it."""
+
+    code = "concept_set_too_small"
+
+
 class ModelNotUsable(RequestRefused):
     """The model is known but its card or file is broken; the detail says where."""
 
@@ -247,6 +277,12 @@ class ModelOutputNotFinite(ComputeError):
     """The model answered NaN or infinity."""
 
     code = "model_output_not_finite"
+
+
+class OperationWithoutRule(ComputeError):
+    """The model computes something that the method has no rule for; the detail names the operation and its module."""
+
+    code = "operation_without_rule"
 
 
 class InputUndecodable(ComputeError):

@@ -1,0 +1,1 @@
+"""Looking inside a torch module while it is called: layers, attention, and backward passes under changed rules."""
