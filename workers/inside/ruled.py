@@ -34,8 +34,10 @@ class Ruled(Backward):
     ) -> Any:
         """Answer one call. The mode is off in here, but for `parts`."""
         call = Call(func, args, dict(kwargs or {}))
-        if not call.varying or call.name.endswith("__"):
+        if not call.varying or (call.name.endswith("__") and call.name not in self.rules and call.name not in self.plain):
             return call.run()
+        if not torch.is_grad_enabled():
+            return self.constant(call)
         if call.in_place and call.name[:-1] in self.rules:
             return self._written(call)
         return self.answer(call)
@@ -48,7 +50,7 @@ class Ruled(Backward):
             return self.followed(call, call.run())
         if is_packed(call):
             raise self.refused(f"{call.name} of a packed sequence", self.method)
-        whole = self.parts.get(call.name) or (body_of(call.func) if call.python else None)
+        whole = body_of(call.func) if call.python else self.parts.get(call.name)
         if whole is not None:
             return self.on(whole, *call.args, **call.kwargs)
         return self.unknown(call)
@@ -60,11 +62,15 @@ class Ruled(Backward):
 
     def unknown(self, call: Call) -> Any:
         """What no table has: refused, unless its answer has no derivative (a shape, a comparison, a place)."""
-        if torch.is_grad_enabled() and not call.in_place:
+        if not call.in_place:
             result = call.run()
             if not any(tensor.requires_grad for tensor in tensors_in(result)):
                 return result
         raise self.refused(call.name, self.method)
+
+    def constant(self, call: Call) -> Any:
+        """A call that the model makes without gradients: what comes out counts as a number, as it does for every gradient."""
+        return call.run()
 
     def followed(self, call: Call, result: Any) -> Any:
         """Called with each answer that is not made of parts: for families that keep account of tensors."""
@@ -73,5 +79,10 @@ class Ruled(Backward):
     def _written(self, call: Call) -> Any:
         """A call in place: computed apart, then written, so that everybody else who reads the tensor sees it."""
         target = call.args[0] if call.args else call.kwargs["input"]
-        target.copy_(self.answer(call.out_of_place()))
+        answer = self.answer(call.out_of_place())
+        target.copy_(answer)
+        self.wrote(target, answer)
         return target
+
+    def wrote(self, target: torch.Tensor, answer: torch.Tensor) -> None:
+        """Called when an answer was written into a tensor."""
