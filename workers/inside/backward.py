@@ -34,4 +34,6 @@ class Backward(TorchFunctionMode):
         """The error that names an operation, and the module that computes it."""
         place = self.where()
         at = f" in {place}" if place else ""
-        return OperationWithoutRule(f"{method} has no rule for {function}{at}; use a method that needs none, such as integrated_gradients.")
+        return OperationWithoutRule(
+            f"{method} has no rule for {function}{at}; use a method that needs none, such as integrated_gradients."
+        )

@@ -24,7 +24,9 @@ def body_of(func: Callable[..., Any]) -> Callable[..., Any] | None:
         return None
     if inner.__globals__["__name__"] in DISPATCHERS:
         return None
-    made = FunctionType(inner.__code__, _answered_no(inner.__globals__["__name__"]), inner.__name__, inner.__defaults__, inner.__closure__)
+    made = FunctionType(
+        inner.__code__, _answered_no(inner.__globals__["__name__"]), inner.__name__, inner.__defaults__, inner.__closure__
+    )
     made.__kwdefaults__ = inner.__kwdefaults__
     return made
 

@@ -81,7 +81,12 @@ class Axes:
         tensor = call.varying[0]
         axis, times = self._merged.get(tensor, (self._moved.get(tensor, 0), 1))
         if call.name not in FOLDS:
-            if len(call.varying) > 1 or call.name not in ROWWISE or output.shape[:-1] != tensor.shape[:-1] or axis == tensor.ndim - 1:
+            if (
+                len(call.varying) > 1
+                or call.name not in ROWWISE
+                or output.shape[:-1] != tensor.shape[:-1]
+                or axis == tensor.ndim - 1
+            ):
                 raise Mixed
         else:
             points = tensor.shape[axis] // times
@@ -113,7 +118,9 @@ def _through_view(call: Call, tensor: torch.Tensor, axis: int) -> list[int]:
     ghost = torch.empty_strided(tensor.shape, strides, device="meta", dtype=tensor.dtype)
     found = []
     for output in tensors_in(call.of({id(tensor): ghost}).run()):
-        places = [place for place, stride in enumerate(output.stride()) if stride == 1 and output.shape[place] == tensor.shape[axis]]
+        places = [
+            place for place, stride in enumerate(output.stride()) if stride == 1 and output.shape[place] == tensor.shape[axis]
+        ]
         if not places:
             raise Mixed
         found.append(places[0])

@@ -67,7 +67,9 @@ def _convolution(call: Call) -> Layer | None:
     if not x.requires_grad:
         return None
     transposed = "transpose" in call.name or (call.name == "convolution" and bool(call.args[6]))
-    plain = Call(call.func, (x, weight, None, *call.args[3:]), {key: value for key, value in call.kwargs.items() if key not in TAKEN})
+    plain = Call(
+        call.func, (x, weight, None, *call.args[3:]), {key: value for key, value in call.kwargs.items() if key not in TAKEN}
+    )
 
     def apply(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         answer: torch.Tensor = Call(plain.func, (x, weight, *plain.args[2:]), plain.kwargs).run()
@@ -108,7 +110,9 @@ def _sum_and_product(call: Call) -> Layer | None:
         return None
     beta, alpha = call.kwargs.get("beta", 1), call.kwargs.get("alpha", 1)
     weight = other if alpha == 1 else other * alpha
-    return Layer(torch.matmul, one, weight, shift if beta == 1 else shift * beta, "dense", 1 if other.ndim == 2 else None, one.ndim - 1)
+    return Layer(
+        torch.matmul, one, weight, shift if beta == 1 else shift * beta, "dense", 1 if other.ndim == 2 else None, one.ndim - 1
+    )
 
 
 def batch_norm_numbers(call: Call) -> tuple[torch.Tensor, torch.Tensor]:

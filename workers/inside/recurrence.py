@@ -52,12 +52,16 @@ def gru(x: torch.Tensor, state: torch.Tensor, weights: Sequence[torch.Tensor], b
     return _layers(_gru_cell, x, (state,), _listed(weights, biases), rest[2], rest[3])
 
 
-def rnn_tanh(x: torch.Tensor, state: torch.Tensor, weights: Sequence[torch.Tensor], biases: bool, layers: int, *rest: Any) -> States:
+def rnn_tanh(
+    x: torch.Tensor, state: torch.Tensor, weights: Sequence[torch.Tensor], biases: bool, layers: int, *rest: Any
+) -> States:
     """Output and last state of torch.rnn_tanh."""
     return _layers(_rnn_cell(torch.tanh), x, (state,), _listed(weights, biases), rest[2], rest[3])
 
 
-def rnn_relu(x: torch.Tensor, state: torch.Tensor, weights: Sequence[torch.Tensor], biases: bool, layers: int, *rest: Any) -> States:
+def rnn_relu(
+    x: torch.Tensor, state: torch.Tensor, weights: Sequence[torch.Tensor], biases: bool, layers: int, *rest: Any
+) -> States:
     """Output and last state of torch.rnn_relu."""
     return _layers(_rnn_cell(torch.relu), x, (state,), _listed(weights, biases), rest[2], rest[3])
 

@@ -63,7 +63,9 @@ def by_value(function: Callable[..., torch.Tensor], epsilon: float, *inputs: tor
     z = y.detach()
 
     def back(relevance: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        slopes = torch.autograd.grad(y, leaves, share(relevance, z, epsilon), retain_graph=True, materialize_grads=True, allow_unused=True)
+        slopes = torch.autograd.grad(
+            y, leaves, share(relevance, z, epsilon), retain_graph=True, materialize_grads=True, allow_unused=True
+        )
         return tuple(leaf.detach() * slope for leaf, slope in zip(leaves, slopes, strict=True))
 
     return handed(z.clone(), back, *inputs)  # a clone: a model may write into it
@@ -108,8 +110,12 @@ def in_box(layer: Layer, epsilon: float, low: float | None, high: float | None) 
     """The box rule; a bound that is not given is the row's own lowest or highest value (zero at least, and at most)."""
     x = layer.x.detach().clone()
     rows = [-1] + [1] * (x.ndim - 1)
-    floor = x.flatten(1).amin(1).clamp(max=0).reshape(rows) if low is None else torch.tensor(low, dtype=x.dtype, device=x.device)
-    roof = x.flatten(1).amax(1).clamp(min=0).reshape(rows) if high is None else torch.tensor(high, dtype=x.dtype, device=x.device)
+    floor = (
+        x.flatten(1).amin(1).clamp(max=0).reshape(rows) if low is None else torch.tensor(low, dtype=x.dtype, device=x.device)
+    )
+    roof = (
+        x.flatten(1).amax(1).clamp(min=0).reshape(rows) if high is None else torch.tensor(high, dtype=x.dtype, device=x.device)
+    )
 
     def back(relevance: torch.Tensor) -> tuple[torch.Tensor]:
         points = [x.requires_grad_(), floor.expand_as(x).clone().requires_grad_(), roof.expand_as(x).clone().requires_grad_()]

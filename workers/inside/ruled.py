@@ -30,7 +30,11 @@ class Ruled(Backward):
     parts: ClassVar[Mapping[str, Callable[..., Any]]] = {}
 
     def __torch_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Answer one call. The mode is off in here, but for `parts`."""
         call = Call(func, args, dict(kwargs or {}))

@@ -65,7 +65,9 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return one * torch.sigmoid(gate)
 
 
-def var(input: Tensor, dim: Any = None, *more: Any, correction: float | None = 1, keepdim: bool = False, unbiased: bool = True) -> Tensor:
+def var(
+    input: Tensor, dim: Any = None, *more: Any, correction: float | None = 1, keepdim: bool = False, unbiased: bool = True
+) -> Tensor:
     """The mean square of what is beside the mean."""
     if isinstance(dim, bool):  # var(input, unbiased)
         dim, unbiased = None, dim
@@ -94,7 +96,12 @@ def vector_norm(input: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = Fa
 
 
 def layer_norm(
-    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5, *_: Any
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    *_: Any,
 ) -> Tensor:
     """Each row's last axes with mean zero and variance one, then a scale and a shift."""
     axes = tuple(range(input.ndim - len(normalized_shape), input.ndim))
@@ -122,7 +129,9 @@ def group_norm(
     return _affine(normed, *(_per_channel(one, input.ndim) for one in (weight, bias)))
 
 
-def instance_norm(input: Tensor, weight: Any, bias: Any, mean: Any, variance: Any, use_input_stats: bool, momentum: float, eps: float, *_: Any) -> Tensor:
+def instance_norm(
+    input: Tensor, weight: Any, bias: Any, mean: Any, variance: Any, use_input_stats: bool, momentum: float, eps: float, *_: Any
+) -> Tensor:
     """Each row's channel with mean zero and variance one, or by running statistics."""
     if use_input_stats:
         normed = _normalised(input, tuple(range(2, input.ndim)), eps)
@@ -167,7 +176,9 @@ def attention(
     return torch.matmul(torch.softmax(scores, -1), value)
 
 
-def lstm_cell(x: Tensor, states: tuple[Tensor, Tensor], w: Tensor, r: Tensor, wb: Any = None, rb: Any = None) -> tuple[Tensor, Tensor]:
+def lstm_cell(
+    x: Tensor, states: tuple[Tensor, Tensor], w: Tensor, r: Tensor, wb: Any = None, rb: Any = None
+) -> tuple[Tensor, Tensor]:
     """One step of an LSTM."""
     i, f, g, o = (F.linear(x, w, wb) + F.linear(states[0], r, rb)).chunk(4, -1)
     cell = torch.sigmoid(f) * states[1] + torch.sigmoid(i) * torch.tanh(g)

@@ -263,7 +263,9 @@ class Mode(Ruled):
         **dict.fromkeys(kinds.NORMS_BY_NUMBERS, _batch_norm),
         **dict.fromkeys(kinds.DROPOUTS, _dropout),
         **dict.fromkeys(kinds.POOLS_OF_MAXIMA, _pool),
-        **dict.fromkeys(("where", "masked_fill", "gather", "getitem", "index", "index_select", "take_along_dim", "lerp"), _chosen),
+        **dict.fromkeys(
+            ("where", "masked_fill", "gather", "getitem", "index", "index_select", "take_along_dim", "lerp"), _chosen
+        ),
         **dict.fromkeys(_WRITING, _written),
         "div": _quotient,
         "rdiv": _quotient,
@@ -327,7 +329,9 @@ class Mode(Ruled):
                 continue
             own = axis - (rank - tensor.ndim) if tensor.ndim < rank else axis
             if not _same_halves(tensor, own):
-                raise self.refused(f"{call.name} with a mask or number that differs between instance and reference", self.method)
+                raise self.refused(
+                    f"{call.name} with a mask or number that differs between instance and reference", self.method
+                )
 
 
 def _same_halves(tensor: torch.Tensor, axis: int) -> bool:

@@ -83,7 +83,9 @@ def _dropout(mode: Mode, call: Call) -> Any:
 
 
 def _softmax(mode: Mode, call: Call) -> Any:
-    raise mode.refused(f"{call.name} (explain the scores before it: a model or output without its last {call.name})", mode.method)
+    raise mode.refused(
+        f"{call.name} (explain the scores before it: a model or output without its last {call.name})", mode.method
+    )
 
 
 class Mode(Ruled):
@@ -94,7 +96,9 @@ class Mode(Ruled):
     rules: ClassVar[Mapping[str, Rule]] = {
         **dict.fromkeys(kinds.ELEMENTWISE - {"rdiv", "reciprocal", "rsqrt"}, _activation),
         **dict.fromkeys(kinds.SUMS, _sum),
-        **dict.fromkeys(kinds.CONVOLUTIONS | {"linear", "matmul", "mm", "bmm", "mv", "rmatmul", "addmm", "addmv", "baddbmm"}, _layer),
+        **dict.fromkeys(
+            kinds.CONVOLUTIONS | {"linear", "matmul", "mm", "bmm", "mv", "rmatmul", "addmm", "addmv", "baddbmm"}, _layer
+        ),
         **dict.fromkeys(kinds.NORMS_BY_NUMBERS, _batch_norm),
         **dict.fromkeys(kinds.DROPOUTS, _dropout),
         **dict.fromkeys(("mul", "div", "neg"), _scale),
