@@ -19,7 +19,7 @@ class Backward(TorchFunctionMode):
     """Base of the families. `options`: the numbers of the question's `Rules`. `where`: the module that computes at the moment.
 
     `paired`: the batch is instance rows followed by as many reference rows, point by point.
-    `relevance`: what flows backwards is relevance: it starts as the score itself and is not multiplied with the input at the end.
+    `relevance`: what flows backwards is relevance: it starts as the score itself, and is the answer as it arrives.
     """
 
     paired: ClassVar[bool] = False

@@ -1,130 +1,162 @@
-"""Linear layers as relevance rules see them: a function of input and weight, linear in both, and a shift."""
+"""Which layers a computation has, found by calling it: their order, shapes, and where the rows are in what they put out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
-from torch.nn import functional as F  # noqa: N812  # its usual name
 
-from workers.inside.calls import Call
+from explainery.contract.layers import LayerSpec
+from workers.inside.attention import Attention
+from workers.inside.net import Net, Part
 
-Apply = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+MOST_LAYERS = 2000
+CLOSE = 1e-3
+"""Largest relative difference of a row's output alone and in company."""
+CONVOLUTIONS = ("Conv", "FusedConv", "ConvTranspose")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
+class Rows:
+    """Where the rows are in a tensor: along `axis`, each taking `repeats` consecutive entries (the windows of a picture)."""
+
+    axis: int
+    repeats: int
+
+    def first(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The tensor with its rows in front, [rows, *row]: a view where it can be."""
+        moved = tensor.movedim(self.axis, 0)
+        return moved if self.repeats == 1 else moved.reshape(len(moved) // self.repeats, self.repeats, *moved.shape[1:])
+
+    def back(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The inverse of `first`."""
+        flat = tensor if self.repeats == 1 else tensor.reshape(len(tensor) * self.repeats, *tensor.shape[2:])
+        return flat.movedim(0, self.axis)
+
+
+@dataclass(frozen=True)
 class Layer:
-    """`apply(x, weight) + bias`. `kind`: "dense" or "conv". `outputs`: the weight's axis of output channels, None where there is none.
+    """One layer: what is published of it, and where its rows are; `attention`: the same for its attention weights."""
 
-    `channels`: the output's axis of channels. `bias` is broadcast with the output.
+    spec: LayerSpec
+    rows: Rows
+    attention: Rows | None = None
+
+
+@dataclass
+class _Seen:
+    """What a pass has shown of one tensor: its shape, and two sums of its first row for each place the rows may be in."""
+
+    shape: tuple[int, ...]
+    tensor_type: torch.dtype
+    sums: dict[Rows, tuple[float, float]]
+
+
+def discover(
+    net: Net, inputs: Callable[[int], Mapping[str, torch.Tensor]], batch: int | None, picture: bool
+) -> dict[str, Layer]:
+    """The layers by name, in the order in which they put out their results; what is not one row's own is left out.
+
+    `inputs`: that many different rows. `batch`: the only number of rows the computation takes, or None. `picture`: whether
+    an input is one, so that tokens may be a grid.
     """
-
-    apply: Apply
-    x: torch.Tensor
-    weight: torch.Tensor
-    bias: torch.Tensor | None
-    kind: str
-    outputs: int | None
-    channels: int
-
-    def value(self) -> torch.Tensor:
-        """The layer's output."""
-        y = self.apply(self.x, self.weight)
-        return y if self.bias is None else y + self.bias
-
-    def shifted(self, shift: torch.Tensor) -> Layer:
-        """The layer and a sum with numbers, as one layer."""
-        return replace(self, bias=shift if self.bias is None else self.bias + shift)
-
-    def scaled(self, scale: torch.Tensor, shift: torch.Tensor, rank: int) -> Layer | None:
-        """The layer and a scale and shift of its channels, as one layer; None where its weight has no axis for them."""
-        if self.outputs is None or self.channels % rank != 1:
-            return None
-        along = [-1 if axis == self.outputs else 1 for axis in range(self.weight.ndim)]
-        wide = [-1 if axis == 1 else 1 for axis in range(rank)]
-        bias = shift.reshape(wide) if self.bias is None else self.bias * scale.reshape(wide) + shift.reshape(wide)
-        return replace(self, weight=self.weight * scale.reshape(along), bias=bias)
+    few, many = (1, 2) if batch is None else (batch, batch)
+    one, one_weights = _looked(net, inputs(few), few)
+    two, two_weights = _looked(net, inputs(many), many)
+    calls = Counter(name.rpartition("#")[0] for name in two)
+    parts = net.parts()
+    found: dict[str, Layer] = {}
+    for name, seen in two.items():
+        path = name.rpartition("#")[0]
+        rows = _place(one.get(name), seen, few, many)
+        if rows is None or len(found) >= MOST_LAYERS:
+            continue
+        weights = _place(one_weights.get(name), two_weights[name], few, many) if name in two_weights else None
+        shape = _row_shape(seen.shape, rows, many)
+        of_attention = _row_shape(two_weights[name].shape, weights, many) if weights else None
+        label = name if calls[path] > 1 else path
+        spec = _described(label, parts.get(path, Part("", 0)), shape, of_attention, picture)
+        found[label] = Layer(spec, rows, weights)
+    return found
 
 
-def layer_of(call: Call) -> Layer | None:
-    """The layer that a call computes, or None where its weight varies too, or more than one input does."""
-    if len(call.varying) != 1 or sum(tensor.requires_grad for tensor in call.tensors) != 1:
+def _looked(net: Net, inputs: Mapping[str, torch.Tensor], rows: int) -> tuple[dict[str, _Seen], dict[str, _Seen]]:
+    outputs: dict[str, _Seen] = {}
+    weights: dict[str, _Seen] = {}
+
+    def listen(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        outputs[name] = _summed(tensor, rows)
+        return tensor
+
+    def heard(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        weights[name] = _summed(tensor, rows)
+        return tensor
+
+    with torch.no_grad():
+        net.run(inputs, listen, lambda where: Attention(where, heard))
+    return outputs, weights
+
+
+def _summed(tensor: torch.Tensor, rows: int) -> _Seen:
+    sums: dict[Rows, tuple[float, float]] = {}
+    for axis, size in enumerate(tensor.shape):
+        if size and size % rows == 0:
+            place = Rows(axis, size // rows)
+            first = place.first(tensor)[0].double()
+            sums[place] = (float(first.sum()), float(first.square().sum()))
+    return _Seen(tuple(tensor.shape), tensor.dtype, sums)
+
+
+def _place(one: _Seen | None, two: _Seen, few: int, many: int) -> Rows | None:
+    """Where the rows are: along the axis that grew with their number, or the first one where that number is fixed.
+
+    None when no axis did, or when the first row is not the same in other company.
+    """
+    if one is None or len(one.shape) != len(two.shape):
         return None
-    if call.name == "linear":
-        x, weight, bias = call.bound("input", "weight", "bias").values()
-        return Layer(F.linear, x, weight, bias, "dense", 0, x.ndim - 1) if x.requires_grad else None
-    if call.name.startswith("conv"):
-        return _convolution(call)
-    if call.name in ("addmm", "addmv", "baddbmm"):
-        return _sum_and_product(call)
-    return _product(call)
-
-
-def _convolution(call: Call) -> Layer | None:
-    x, weight, bias = (call.bound("input", "weight", "bias")[name] for name in ("input", "weight", "bias"))
-    if not x.requires_grad:
+    if few == many:
+        return next((place for place in two.sums if place.axis == 0), None)
+    grown = [axis for axis, (a, b) in enumerate(zip(one.shape, two.shape, strict=True)) if a * many == b * few and a != b]
+    if len(grown) != 1 or any(a != b for axis, (a, b) in enumerate(zip(one.shape, two.shape, strict=True)) if axis != grown[0]):
         return None
-    transposed = "transpose" in call.name or (call.name == "convolution" and bool(call.args[6]))
-    plain = Call(
-        call.func, (x, weight, None, *call.args[3:]), {key: value for key, value in call.kwargs.items() if key not in TAKEN}
-    )
-
-    def apply(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        answer: torch.Tensor = Call(plain.func, (x, weight, *plain.args[2:]), plain.kwargs).run()
-        return answer
-
-    grouped = weight.shape[0] != x.shape[x.ndim - weight.ndim + 1] if transposed else False
-    channels = x.ndim - weight.ndim + 1
-    shaped = None if bias is None else bias.reshape([-1 if axis == channels else 1 for axis in range(x.ndim)])
-    outputs = None if grouped or (transposed and _groups(call) != 1) else int(transposed)
-    return Layer(apply, x, weight, shaped, "conv", outputs, channels)
+    for place, sums in two.sums.items():
+        if place.axis == grown[0] and place in one.sums and all(map(_close, sums, one.sums[place])):
+            return place
+    return None
 
 
-TAKEN = ("input", "weight", "bias", "self")
+def _close(a: float, b: float) -> bool:
+    return math.isclose(a, b, rel_tol=CLOSE, abs_tol=CLOSE)
 
 
-def _groups(call: Call) -> int:
-    if call.name == "convolution":
-        return int(call.args[8])
-    if "transpose" in call.name:  # input, weight, bias, stride, padding, output_padding, groups
-        return int(call.kwargs.get("groups", call.args[6] if len(call.args) > 6 else 1))
-    return 1
+def _row_shape(shape: Sequence[int], place: Rows, rows: int) -> tuple[int, ...]:
+    rest = (*shape[: place.axis], *shape[place.axis + 1 :])
+    return rest if place.repeats == 1 else (place.repeats, *rest)
 
 
-def _product(call: Call) -> Layer | None:
-    """A matrix product with a fixed factor on either side."""
-    one, other = (call.args[1], call.args[0]) if call.name == "rmatmul" else call.args[:2]
-    if call.name not in ("matmul", "mm", "bmm", "mv", "rmatmul"):
-        return None
-    if one.requires_grad:
-        outputs = 1 if other.ndim == 2 else None
-        return Layer(torch.matmul, one, other, None, "dense", outputs, one.ndim - 1)
-    return Layer(lambda x, weight: torch.matmul(weight, x), other, one, None, "dense", None, 0)
+def _described(name: str, part: Part, shape: tuple[int, ...], attention: tuple[int, ...] | None, picture: bool) -> LayerSpec:
+    convolution = part.type.startswith(CONVOLUTIONS)
+    grid, channel_axis, before = map_of(shape, picture)
+    return LayerSpec(
+        path=name, type=part.type, shape=shape, parameters=part.parameters, grid=grid, channel_axis=channel_axis,
+        tokens_before=before, attention=attention, convolution=convolution and grid is not None,
+    )  # fmt: skip
 
 
-def _sum_and_product(call: Call) -> Layer | None:
-    shift, one, other = call.args[:3]
-    if not one.requires_grad:
-        return None
-    beta, alpha = call.kwargs.get("beta", 1), call.kwargs.get("alpha", 1)
-    weight = other if alpha == 1 else other * alpha
-    return Layer(
-        torch.matmul, one, weight, shift if beta == 1 else shift * beta, "dense", 1 if other.ndim == 2 else None, one.ndim - 1
-    )
+def map_of(shape: tuple[int, ...], picture: bool) -> tuple[tuple[int, int] | None, int, int]:
+    """The grid of a layer's map, its channel axis, and how many class tokens come before: found from the shape of one row.
 
-
-def batch_norm_numbers(call: Call) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scale and shift per channel of a batch normalisation by running statistics."""
-    bound: dict[str, Any]
-    if call.name == "native_batch_norm":
-        bound = call.bound("input", "weight", "bias", "running_mean", "running_var", "momentum", "eps")
-    elif call.python:
-        bound = call.bound("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
-    else:
-        bound = call.bound("input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps")
-    scale = torch.rsqrt(bound["running_var"] + bound["eps"])
-    scale = scale if bound["weight"] is None else scale * bound["weight"]
-    shift = -bound["running_mean"] * scale
-    return scale, shift if bound["bias"] is None else shift + bound["bias"]
+    [channels, rows, columns] is a map with more than one place; [tokens, channels] is one where the input is a picture and the
+    tokens, without up to two class tokens, fill a square.
+    """
+    if len(shape) == 3 and shape[1] * shape[2] > 1 and picture:
+        return (shape[1], shape[2]), 0, 0
+    if len(shape) == 2 and picture:
+        for before in (0, 1, 2):
+            side = math.isqrt(max(0, shape[0] - before))
+            if side > 1 and side * side + before == shape[0]:
+                return (side, side), 1, before
+    return None, 0, 0
