@@ -10,7 +10,6 @@ makes numbers out of the inputs that no derivative sees (masks, places, detached
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 

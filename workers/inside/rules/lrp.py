@@ -18,10 +18,10 @@ import torch
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from workers.inside import kinds
+from workers.inside.affine import Layer, batch_norm_numbers, layer_of
 from workers.inside.answered import answered
 from workers.inside.calls import Call, tensors_in
 from workers.inside.composites import COMPOSITES
-from workers.inside.affine import Layer, batch_norm_numbers, layer_of
 from workers.inside.relevance import alpha_beta_shares, by_sign, by_value, evenly, gamma_shares, in_box
 from workers.inside.ruled import Rule, Ruled
 
