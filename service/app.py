@@ -14,6 +14,7 @@ from explainery.store.catalogue import CatalogueStore
 from explainery.store.connection import connect
 from explainery.store.figures import look
 from explainery.store.jobs import JobStore
+from explainery.store.layers import LayerStore
 from explainery.store.watch import Watcher
 from service.logs import request_log
 from service.metrics import Metrics
@@ -50,6 +51,7 @@ def join(settings: Settings) -> Parts:
         settings=settings,
         jobs=jobs,
         catalogue=catalogue,
+        layers=LayerStore(redis, settings),
         watcher=Watcher(redis),
         bell=Bell(settings),
         metrics=Metrics(partial(look, redis), catalogue),

@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from explainery.contract.catalogue import MethodSpec, ModelEntry
 from explainery.contract.job import Job, JobRequest, JobState
+from explainery.contract.layers import LayerSpec
 from explainery.contract.result import Result
 
 REF = "#/components/schemas/"
@@ -19,6 +20,7 @@ MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (Result, "serialization"),
     (MethodSpec, "serialization"),
     (ModelEntry, "serialization"),
+    (LayerSpec, "serialization"),
 )
 TEXT = {"type": "string"}
 NUMBERS = {"type": "array", "items": {"type": "number"}}
@@ -87,6 +89,8 @@ def _as_the_wire_writes(schemas: dict[str, Any]) -> None:
     schemas["Attribution"]["properties"]["standard_error"] = {"anyOf": [NUMBERS, {"type": "null"}]}
     schemas["ModelEntry"]["properties"]["version"] = TEXT
     schemas["ModelEntry"]["properties"].pop("name")
+    schemas["LayerSpec"]["properties"] |= {"share": {"type": "number"}, "methods": _list(TEXT)}
+    schemas["MapInfo"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
     schemas["ModelEntry"]["required"].remove("name")
 
 
@@ -108,6 +112,7 @@ def _own_schemas() -> dict[str, Any]:
         "JobPage": _object({"jobs": _list({"$ref": REF + "Job"}), "cursor": {"type": ["string", "null"]}}),
         "MethodList": _object({"methods": _list({"$ref": REF + "MethodSpec"})}),
         "Model": _object({"name": TEXT, "versions": _list({"$ref": REF + "ModelEntry"})}),
+        "Layers": _object({**dict.fromkeys(("name", "version", "digest"), TEXT), "layers": _list({"$ref": REF + "LayerSpec"})}),
         "ModelList": _object({"models": _list({"$ref": REF + "Model"})}),
         "NewModel": {
             **_object({"name": TEXT, "version": TEXT, "factory": TEXT, "file": _list({"type": "string", "format": "binary"})}),

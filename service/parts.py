@@ -11,6 +11,7 @@ from explainery.settings import Settings
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
 from explainery.store.jobs import JobStore
+from explainery.store.layers import LayerStore
 from explainery.store.watch import Watcher
 from service.metrics import Metrics
 from service.shelf import Shelf
@@ -23,6 +24,7 @@ class Parts:
     settings: Settings
     jobs: JobStore
     catalogue: CatalogueStore
+    layers: LayerStore
     watcher: Watcher
     bell: Bell
     metrics: Metrics

@@ -34,6 +34,7 @@ STATUSES: dict[type[ExplaineryError], int] = {
     errors.StoreUnavailable: 503,
     errors.CatalogueUnavailable: 503,
     errors.NoWorker: 503,
+    errors.LayersUnknown: 404,
     ExplaineryError: 500,
 }
 """A class not listed has the status of its nearest base."""

@@ -211,6 +211,13 @@ class NoWorker(ExplaineryError):
     retryable = True
 
 
+class LayersUnknown(ExplaineryError):
+    """No worker has said yet which layers the model has."""
+
+    code = "layers_unknown"
+    retryable = True
+
+
 # --- jobs -------------------------------------------------------------------------------------------------------------
 
 

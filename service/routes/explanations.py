@@ -53,7 +53,7 @@ def submit() -> Response:
     asked = validated(JobRequest, read_json(request))
     tenant = read_tenant(request.headers.get(HEADER))
     terms = Terms(tenant, g.request_id, context.settings.max_rows, context.settings.dedupe)
-    admitted = admit(asked, context.shelf(), terms, job_id=job_id)
+    admitted = admit(asked, context.shelf(), terms, job_id=job_id, layers_of=context.layers.find)
     inputs = pack(admitted.arrays)
     g.job_id = job_id
     preference = read_preference(request.headers.get("Prefer"), context.settings.max_wait_s)

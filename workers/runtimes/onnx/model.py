@@ -80,9 +80,7 @@ class OnnxModel:
         feeds = self._session.feeds(inputs)
         batch = self._session.batch
         if probe.paired and batch is not None:
-            raise MethodUnavailable(
-                "It compares two rows in one pass, and the file takes a fixed number: export it for any."
-            )
+            raise MethodUnavailable("It compares two rows in one pass, and the file takes a fixed number: export it for any.")
         beside = None if references is None else self._session.feeds(references)
         parts, done = [], 0
         for part, points in batches(feeds, batch):
@@ -182,7 +180,7 @@ def _judged(
         notes = getattr(error, "__notes__", [""])
         reason = f"the translation fails ({type(error).__name__} {notes[0]})".replace(" )", ")")
         return None, Verdict(cannot=_cannot(reason))
-    return translated, Verdict(parity=measured, approximate=translation.approximate)
+    return translated, Verdict(parity=measured, approximate=translation.approximate, fixed_rows=session.batch)
 
 
 def looked_at(card: ModelCard, content: bytes) -> Verdict:
