@@ -38,8 +38,13 @@ def hex_colour(value: float, limit: float) -> str:
 
 
 def ink_on(value: float, limit: float) -> str:
-    """The colour of letters that can be read on a value's colour."""
-    return "#ffffff" if abs(value) > 0.55 * (limit or 1.0) else INK
+    """Black or white, whichever is read better on a value's colour (by relative luminance, WCAG 2.2)."""
+    import numpy as np
+
+    shares = [part / 255 for part in colours(np.array(value), limit).tolist()]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in shares]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#ffffff" if luminance < 0.18 else "#000000"
 
 
 def gradient() -> dict[str, Any]:

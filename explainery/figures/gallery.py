@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from explainery.figures.subject import Subject
 
 AUTO = "auto"
-KINDS = ("heatmap", "waterfall", "bars")
-"""In the order in which "auto" tries those that belong to what a method returns; each is a file in `kinds`."""
+KINDS = ("layers", "picture", "heatmap", "tokens", "series", "waterfall", "bars", "attention", "activations")
+"""Each is a file in `kinds`."""
 
 
 class Kind(Protocol):

@@ -68,30 +68,28 @@ def headline(subject: Subject) -> str:
     return f"{subject.model}, row {subject.row}: {outcome(subject)} by {subject.method.replace('_', ' ')}"
 
 
-def feature_names(piece: Piece) -> list[str]:
-    """A name for each element of a piece: its own features, the card's, else its place."""
+def feature_name(piece: Piece, place: int) -> str:
+    """The name of a piece's element: its own, the card's, else its place."""
     import numpy as np
 
-    listed = piece.features or (piece.spec.features if piece.spec else None) or ()
-    if len(listed) == piece.values.size:
-        return [str(name) for name in listed]
-    place = piece.layer or piece.input
-    return [f"{place}[{', '.join(map(str, index))}]" for index in np.ndindex(*piece.values.shape)]
+    names = piece.features or (piece.spec.features if piece.spec else None) or ()
+    if len(names) == piece.values.size:
+        return str(names[place])
+    index = np.unravel_index(place, piece.values.shape)
+    return f"{piece.layer or piece.input}[{', '.join(str(int(part)) for part in index)}]"
 
 
-def feature_values(piece: Piece) -> list[str | None]:
-    """The given value of each element with its unit, or the label it stands for; None where it is not known."""
-    nothing: list[str | None] = [None] * piece.values.size
+def feature_value(piece: Piece, place: int) -> str | None:
+    """The given value of an element with its unit, or the label it stands for; None where it is not known."""
     given, spec = piece.given, piece.spec
     if given is None or isinstance(given, bytes) or spec is None or spec.modality == "text":
-        return nothing
-    names = feature_names(piece)
-    if spec.features and set(names) - set(spec.features):  # groups of features: some have one value, some have none
-        known = dict(zip(spec.features, map(float, given.reshape(-1)), strict=False))
-        return [_worded(piece, name, known[name]) if name in known else None for name in names]
-    if given.size != piece.values.size:
-        return nothing
-    return [_worded(piece, name, float(value)) for name, value in zip(names, given.reshape(-1), strict=True)]
+        return None
+    name = feature_name(piece, place)
+    if piece.features is not None:  # groups: those of one feature have its value
+        place = spec.features.index(name) if spec.features and name in spec.features else -1
+    elif given.size != piece.values.size:
+        return None
+    return None if place < 0 else _worded(piece, name, float(given.reshape(-1)[place]))
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -104,3 +104,48 @@ def report() -> dict[str, Any]:
     del layers[1]["dead_share"]
     layers[4]["gradient_norm"] = 0.0
     return {"layers": layers, "findings": [{"layer": "features.3", "text": "Gradients vanish from features.3 on."}]}
+
+
+def reported() -> Subject:
+    return read_subject(document(attribution([0.0]), report=report()), 0)
+
+
+def activated() -> Subject:
+    rows, columns = np.mgrid[0:7, 0:7]
+    maps = np.stack([np.sin(rows * (place + 1) / 4) * np.cos(columns / (place + 1)) * (place % 7) for place in range(20)])
+    return read_subject(document(attribution(maps, layer="features.3")), 0, IMAGE)
+
+
+def single_map() -> Subject:
+    values = np.arange(49.0).reshape(7, 7) - 10
+    entry = {"name": "cam", "layer": "conv2", "shape": [7, 7], "axes": ["height", "width"], "data": values.reshape(-1).tolist()}
+    return read_subject(document(attribution([1.0, 2.0]), row={"maps": [entry]}), 0)
+
+
+def ascended() -> Subject:
+    picture, _ = _picture()
+    made = (picture - 0.5) / 0.25
+    entry = {
+        "name": "picture",
+        "shape": list(made.shape),
+        "axes": ["channel", "height", "width"],
+        "data": made.reshape(-1).tolist(),
+    }
+    return read_subject(document(row={"maps": [entry], "attributions": []}), 0, IMAGE)
+
+
+HEADS = np.random.default_rng(3).dirichlet(np.full(9, 0.4), size=(4, 9))
+"""[head, query, key]"""
+
+
+def attended() -> Subject:
+    tokens = ["[CLS]", "the", "film", "is", "<b>not</b>", "bad", "&", "good", "[SEP]"]
+    entry = {"name": "weights", "layer": "encoder.0", "shape": [4, 9, 9], "axes": ["head", "query", "key"]}
+    maps = [entry | {"data": HEADS.reshape(-1).tolist()}]
+    return read_subject(document(attribution(np.arange(9) / 9, "text", features=tokens), row={"maps": maps}), 0, WORDS)
+
+
+def one_head() -> Subject:
+    import dataclasses
+
+    return dataclasses.replace(attended(), head=2)

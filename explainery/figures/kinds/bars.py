@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from explainery.figures import theme, words
 from explainery.figures.colours import INK
-from explainery.figures.contributions import Contribution, contributions
+from explainery.figures.contributions import Contribution, Ranked, ranked
 from explainery.figures.figure import Figure
 from explainery.figures.subject import Subject
 
@@ -23,23 +24,23 @@ def unfit(subject: Subject) -> str | None:
 
 def draw(subject: Subject) -> Figure:
     """Draw the largest, and say what the others come to."""
-    parts = contributions(subject.pieces)
-    shown, others = parts[:MOST_BARS], parts[MOST_BARS:]
+    parts = ranked(subject.pieces, MOST_ROWS)
+    shown, left = parts.largest[:MOST_BARS], parts.largest[MOST_BARS:]
     reading = _reading(subject, parts)
     title = words.headline(subject)
-    rows = tuple((part.name, part.value, part.amount, part.error) for part in parts[:MOST_ROWS])
+    rows = tuple((part.name, part.value, part.amount, part.error) for part in parts.largest)
     notes = subject.notes
-    if others:
-        rest = sum(part.amount for part in others)
-        notes = (f"The {len(others)} elements that are not drawn come to {words.signed(rest)} together.", *notes)
+    if left:
+        rest = sum(part.amount for part in left) + parts.others_sum
+        notes = (f"The {len(left) + parts.others} elements that are not drawn come to {words.signed(rest)} together.", *notes)
     spec = theme.framed(title, reading, WIDTH + 240, _chart(subject, shown))
     return Figure(NAME, title, reading, ("feature", "value", "attribution", "standard error"), rows, spec, notes=notes)
 
 
-def _reading(subject: Subject, parts: list[Contribution]) -> str:
-    told = [f"{words.short(part.name, 40)} ({words.signed(part.amount)}{_error(part)})" for part in parts[:2]]
+def _reading(subject: Subject, parts: Ranked) -> str:
+    told = [f"{words.short(part.name, 40)} ({words.signed(part.amount)}{_error(part)})" for part in parts.largest[:2]]
     output = words.amount(subject, subject.instance_output)
-    counted = f" of {len(parts)}" if len(parts) > 2 else ""
+    counted = f" of {parts.count}" if parts.count > 2 else ""
     return f"For the {words.outcome(subject)} of {output}, the largest{counted} attributions are those of {words.listed(told)}."
 
 
@@ -47,7 +48,7 @@ def _error(part: Contribution) -> str:
     return f" ± {words.number(part.error)}" if part.error is not None else ""
 
 
-def _chart(subject: Subject, shown: list[Contribution]) -> dict[str, Any]:
+def _chart(subject: Subject, shown: Sequence[Contribution]) -> dict[str, Any]:
     labels = theme.distinct([f"{part.name} = {part.value}" if part.value else part.name for part in shown])
     data = [
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from explainery.figures import words
@@ -21,6 +22,7 @@ SIDE = 256
 """Pixels of a panel's longer side, about."""
 LEAST_SIDE = 160
 MOST_ROWS = 100
+_PATCH = re.compile(r"patch (\d{1,4}),(\d{1,4})")
 VEIL = 0.65
 """How much of the attribution's colour lies over the picture."""
 
@@ -41,7 +43,7 @@ def draw(subject: Subject) -> Figure:
         notes.append(f"Colours end at ±{words.number(limit)}; the 0.5 % of pixels beyond are drawn as the ends are.")
     picture = seen(piece, height, width)
     if picture is None:
-        notes.append("The picture itself is not shown: the job's inputs are not kept, or are no picture.")
+        notes.append("The picture itself is not shown: the job's inputs are not kept, or are no picture of this size.")
     block = block_of(height, width)
     if block > 1:
         notes.append(f"Each drawn pixel is the mean of {block} by {block} of the {height} by {width}.")
@@ -67,6 +69,9 @@ def _summed(piece: Piece) -> tuple[NDArray[Any], int]:
 def _summed_or_none(piece: Piece) -> tuple[NDArray[Any], int] | None:
     """[height, width], and how many channels were summed."""
     values = piece.values
+    patches = _patches(piece)
+    if patches is not None:
+        return patches, 1
     if piece.spec is not None and piece.modality == "image":
         last = channels_last(values, piece.spec)
         if last is not None:
@@ -76,6 +81,19 @@ def _summed_or_none(piece: Piece) -> tuple[NDArray[Any], int] | None:
     if values.ndim == 3 and piece.modality in ("image", "tensor") and min(values.shape[1:]) > 1:
         return values.sum(axis=0), values.shape[0]
     return None
+
+
+def _patches(piece: Piece) -> NDArray[Any] | None:
+    """[rows, columns] of a grid of patches that played as features."""
+    import numpy as np
+
+    places = [_PATCH.fullmatch(name) for name in piece.features or ()]
+    if piece.modality != "image" or not places or not all(places) or len(places) != piece.values.size:
+        return None
+    where = np.array([(int(found[1]), int(found[2])) for found in places if found])
+    grid = np.zeros(where.max(axis=0) + 1)
+    grid[where[:, 0], where[:, 1]] = piece.values.reshape(-1)
+    return grid
 
 
 def _reading(subject: Subject, amounts: NDArray[Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from explainery.figures import theme, words
 from explainery.figures.colours import INK, NEUTRAL
-from explainery.figures.contributions import contributions
+from explainery.figures.contributions import ranked
 from explainery.figures.figure import Figure
 from explainery.figures.subject import Subject
 
@@ -50,15 +50,14 @@ def draw(subject: Subject) -> Figure:
 
 
 def _steps(subject: Subject) -> list[Step]:
-    parts = contributions(subject.pieces)
-    shown, others = parts[:MOST_STEPS], parts[MOST_STEPS:]
-    if len(others) == 1:
-        shown, others = parts, []
+    parts = ranked(subject.pieces, MOST_STEPS)
+    if parts.others == 1:
+        parts = ranked(subject.pieces, MOST_STEPS + 1)
     here, goal = subject.baseline_output, subject.instance_output
     steps = [Step("baseline output", None, here, here, here, anchor=True)]
-    amounts = [(part.name, part.value, part.amount) for part in shown]
-    if others:
-        amounts.append((f"the other {len(others)} features", None, sum(part.amount for part in others)))
+    amounts = [(part.name, part.value, part.amount) for part in parts.largest]
+    if parts.others:
+        amounts.append((f"the other {parts.others} features", None, parts.others_sum))
     left = goal - here - sum(amount for _, _, amount in amounts)
     if abs(left) > NOTHING * max(abs(goal), abs(here), abs(goal - here)):
         amounts.append(("not attributed (completeness gap)", None, left))
