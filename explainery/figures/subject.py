@@ -12,6 +12,9 @@ from explainery.contract.model_card import InputSpec, ModelCard
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+MOST_WRITTEN = 200_000
+"""Arrays of more numbers than anybody reads are widened as they are, which is faster."""
+
 
 @dataclass(frozen=True, eq=False)
 class Piece:
@@ -94,19 +97,20 @@ def read_subject(
     if not 0 <= row < len(explanations):
         raise RequestRefused(*_fault("row", f"must be below {len(explanations)}, the number of rows of the result"))
     told = explanations[row]
+    quality = told.get("quality") or {}
     return Subject(
         model=document["model"]["name"],
         method=document["method"],
         row=row,
-        target=told["target"],
-        instance_output=float(told["instance_output"]),
-        baseline_output=float(told["baseline_output"]),
-        complete=told["quality"].get("completeness_gap") is not None,
-        pieces=tuple(_piece(entry, card, given or {}) for entry in told["attributions"]),
+        target=told.get("target") or {"output": "output"},
+        instance_output=float(told.get("instance_output") or 0.0),
+        baseline_output=float(told.get("baseline_output") or 0.0),
+        complete=quality.get("completeness_gap") is not None,
+        pieces=tuple(_piece(entry, card, given or {}) for entry in told.get("attributions") or ()),
         maps=tuple(_map(entry) for entry in told.get("maps") or ()),
         report=document.get("report"),
         card=card,
-        notes=tuple(told["quality"].get("notes") or ()),
+        notes=tuple(quality.get("notes") or ()),
         head=head,
     )
 
@@ -115,14 +119,14 @@ def _piece(entry: Mapping[str, Any], card: ModelCard | None, given: Mapping[str,
     features, offsets, layer = entry.get("features"), entry.get("offsets"), entry.get("layer")
     errors = entry.get("standard_error")
     return Piece(
-        input=entry["input"],
+        input=str(entry.get("input") or layer),
         values=_array(entry["data"], entry["shape"]),
         errors=None if errors is None else _array(errors, entry["shape"]),
         features=None if features is None else tuple(map(str, features)),
         offsets=None if offsets is None else tuple((int(start), int(end)) for start, end in offsets),
         layer=layer,
-        spec=next((spec for spec in card.inputs if spec.name == entry["input"]), None) if card and layer is None else None,
-        given=given.get(entry["input"]) if layer is None else None,
+        spec=next((spec for spec in card.inputs if spec.name == entry.get("input")), None) if card and layer is None else None,
+        given=given.get(str(entry.get("input"))) if layer is None else None,
     )
 
 
@@ -131,9 +135,13 @@ def _map(entry: Mapping[str, Any]) -> Map:
 
 
 def _array(data: Any, shape: Sequence[int]) -> NDArray[Any]:
+    """As float64, each number the one that the result writes: a float32 by its shortest decimals."""
     import numpy as np
 
-    return np.asarray(data, dtype=np.float64).reshape(tuple(shape))
+    array = np.asarray(data)
+    if array.dtype == np.float32 and array.size <= MOST_WRITTEN:
+        array = array.astype(np.str_)
+    return array.astype(np.float64).reshape(tuple(shape))
 
 
 def _check(found: Sequence[object], loc: str, known: Iterable[str]) -> None:

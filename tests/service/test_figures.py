@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import sys
 import threading
@@ -110,6 +111,21 @@ def test_without_its_card_a_result_is_drawn_by_place(settings: Settings, worker:
     worker.announce()
     rows = create_app(settings).test_client().get(f"{job}/figures/bars.json").json["table"]["rows"]
     assert {row[0] for row in rows} == {"row[0]", "row[1]", "row[2]", "row[3]"}
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_values_are_shown_as_long_as_inputs_are_kept(
+    settings: Settings, offer: Any, hand_worker: Any, loan: Any, keep: bool
+) -> None:
+    chosen = dataclasses.replace(settings, keep_inputs=keep)
+    worker = hand_worker(chosen, offer)
+    worker.announce()
+    client = create_app(chosen).test_client()
+    job = client.post("/v1/explanations", json=loan).json["links"]["self"]
+    assert worker.succeed(worker.take())
+    worker.close()
+    rows = client.get(f"{job}/figures/bars.json").json["table"]["rows"]
+    assert {row[1] for row in rows} == ({"1", "2", "f", "3"} if keep else {None})
 
 
 def test_at_most_two_draw_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

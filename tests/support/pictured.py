@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -37,6 +38,11 @@ TABLE = card(
 IMAGE = card({"name": "input", "shape": (-1, 3, 12, 16), "modality": "image", "layout": "NCHW", "mean": (0.5,), "std": (0.25,)})
 SERIES = card({"name": "wave", "shape": (-1, 3, 60), "modality": "series", "layout": "NCT"})
 WORDS = card({"name": "text", "shape": (-1, -1), "modality": "text", "datatype": "INT64"})
+
+
+def tree_of(svg: bytes) -> ElementTree.Element:
+    """The SVG as a tree, which it must be."""
+    return ElementTree.fromstring(svg)  # noqa: S314  # we drew it
 
 
 def attribution(values: Any, name: str = "input", **more: Any) -> dict[str, Any]:

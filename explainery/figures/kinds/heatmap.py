@@ -91,7 +91,10 @@ def _patches(piece: Piece) -> NDArray[Any] | None:
     if piece.modality != "image" or not places or not all(places) or len(places) != piece.values.size:
         return None
     where = np.array([(int(found[1]), int(found[2])) for found in places if found])
-    grid = np.zeros(where.max(axis=0) + 1)
+    shape = where.max(axis=0) + 1
+    if shape.prod() != len(where) or len(np.unique(where, axis=0)) != len(where):  # a client may name features as it likes
+        return None
+    grid = np.zeros(shape)
     grid[where[:, 0], where[:, 1]] = piece.values.reshape(-1)
     return grid
 
