@@ -14,11 +14,11 @@ MOST_LETTERS = 60
 MINUS = "\N{MINUS SIGN}"
 
 
-def number(value: float) -> str:
-    """Four significant digits."""
+def number(value: float, digits: int = 4) -> str:
+    """Four significant digits, or as many as are asked for."""
     if not math.isfinite(value):
         return str(value)
-    return f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e").replace("-", MINUS)
+    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e").replace("-", MINUS)
 
 
 def signed(value: float) -> str:

@@ -45,7 +45,7 @@ def _reading(subject: Subject, parts: Ranked) -> str:
 
 
 def _error(part: Contribution) -> str:
-    return f" ± {words.number(part.error)}" if part.error is not None else ""
+    return f" ± {words.number(part.error, 2)}" if part.error is not None else ""
 
 
 def _chart(subject: Subject, shown: Sequence[Contribution]) -> dict[str, Any]:
@@ -60,14 +60,14 @@ def _chart(subject: Subject, shown: Sequence[Contribution]) -> dict[str, Any]:
         }
         for label, part in zip(labels, shown, strict=True)
     ]  # fmt: skip
-    ends = [0.0, *(entry[end] for entry in data for end in ("low", "high"))]
-    room = 0.2 * ((max(ends) - min(ends)) or 1.0)  # type: ignore[operator,type-var]  # numbers all
-    domain = [min(ends) - (room if min(ends) < 0 else 0), max(ends) + (room if max(ends) > 0 else 0)]  # type: ignore[operator,type-var]
+    texts = [(part.amount < 0, words.signed(part.amount) + _error(part)) for part in shown]
+    left, right = ([text for low, text in texts if low is side] for side in (True, False))
+    ends = [0.0, *(part.amount + side * (part.error or 0.0) for part in shown for side in (-1, 1))]
     y = {
         "field": "label", "type": "nominal", "sort": None, "scale": {"paddingInner": 0.28},
         "axis": {"title": None, "ticks": False, "labelPadding": 8},
     }  # fmt: skip
-    scale = {"domain": domain, "nice": False}
+    scale = {"domain": theme.domain(ends, WIDTH, left, right), "nice": False}
     x = {"field": "amount", "type": "quantitative", "scale": scale, "title": words.scale_title(subject)}
     said = {"field": "said", "type": "nominal"}
     layers: list[dict[str, Any]] = [

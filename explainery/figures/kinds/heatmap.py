@@ -23,8 +23,8 @@ SIDE = 256
 LEAST_SIDE = 160
 MOST_ROWS = 100
 _PATCH = re.compile(r"patch (\d{1,4}),(\d{1,4})")
-VEIL = 0.65
-"""How much of the attribution's colour lies over the picture."""
+LEAST_VEIL, MOST_VEIL = 0.1, 0.9
+"""How much of the attribution's colour lies over the picture, where it is weakest and strongest."""
 
 
 def unfit(subject: Subject) -> str | None:
@@ -136,7 +136,8 @@ def _canvas(
     if picture is not None:
         picture = np.rint(reduced(picture.astype(np.float64), block)).astype(np.uint8)
         grey = picture.mean(axis=-1, keepdims=True)
-        veiled = np.rint(VEIL * drawn + (1 - VEIL) * grey).astype(np.uint8)
+        veil = (LEAST_VEIL + (MOST_VEIL - LEAST_VEIL) * np.clip(np.abs(small) / limit, 0, 1) ** 0.5)[..., None]
+        veiled = np.rint(veil * drawn + (1 - veil) * grey).astype(np.uint8)
         panels = [("picture", picture), *panels, ("both", veiled)]
     height, width = small.shape
     factor = factor_of(height, width, SIDE)

@@ -80,7 +80,6 @@ def _reading(subject: Subject, steps: list[Step]) -> str:
 def _chart(subject: Subject, steps: list[Step]) -> dict[str, Any]:
     labels = theme.distinct([f"{step.name} = {step.value}" if step.value else step.name for step in steps])
     ends = [end for step in steps for end in (step.start, step.end)]
-    room = 0.17 * ((max(ends) - min(ends)) or abs(ends[0]) or 1.0)
     data = [
         {
             "label": label, "start": step.start, "end": step.end, "sign": theme.sign(0.0 if step.anchor else step.amount),
@@ -92,7 +91,8 @@ def _chart(subject: Subject, steps: list[Step]) -> dict[str, Any]:
     ]  # fmt: skip
     axis = {"title": None, "ticks": False, "labelPadding": 8}
     y = {"field": "label", "type": "nominal", "sort": None, "axis": axis, "scale": {"paddingInner": 0.28}}
-    scale = {"domain": [min(ends) - room, max(ends) + room], "zero": False, "nice": False}
+    left, right = ([str(entry["text"]) for entry in data if (entry["side"] == "left") is side] for side in (True, False))
+    scale = {"domain": theme.domain(ends, WIDTH, left, right), "zero": False, "nice": False}
     x = {"field": "start", "type": "quantitative", "scale": scale, "title": f"{words.outcome(subject)}{_unit(subject)}"}
     end = {"field": "end", "type": "quantitative"}
     said = {"field": "said", "type": "nominal"}

@@ -74,7 +74,7 @@ def test_bars_show_every_attribution_and_its_error() -> None:
     assert {name: said[name] for name in pictured.NAMES} == dict(zip(pictured.NAMES, pictured.SHARES, strict=True))
     tree = render.svg(figure).decode()
     assert f"standard error: {errors[2]!r}" in tree
-    assert "+61.88 ± 7.734" in tree
+    assert "+61.88 ± 7.7" in tree
 
 
 def test_many_attributions_are_counted_and_summed() -> None:
