@@ -28,6 +28,9 @@ def _output(ctx: click.Context, param: click.Parameter, path: Path) -> Path:
 @click.option("--input", "input_name", help="Which input, of a model with several.")
 @click.option("--layer", help="Which layer, of a method that looks at several.")
 @click.option("--head", type=click.IntRange(0), help="Which head, of attention.")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), help="Seconds to wait at most for the job's end."
+)
 @url_option
 def command(
     url: str | None,
@@ -38,12 +41,15 @@ def command(
     input_name: str | None,
     layer: str | None,
     head: int | None,
+    timeout_s: float | None,
 ) -> None:
-    """Save a picture of a job's result.
+    """Save a picture of a job's result, once the job has ended.
 
-    Exits 1 when the job ended without one, 3 when the kind does not fit; the message names those that do.
+    Exits 1 when the job ended without a result, 3 when the kind does not fit (the message names those that do), 5 when it has
+    not ended after --timeout.
     """
     with connect(url) as client:
+        client.wait(job_id, timeout_s)
         content = client.figure(job_id, kind, output.suffix[1:], row=row, input=input_name, layer=layer, head=head)
     output.write_bytes(content)
     click.echo(str(output))

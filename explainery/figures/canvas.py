@@ -30,11 +30,9 @@ class Canvas:
         self._boxes.append({"x": x, "y": y, "x2": x + width, "y2": y + height, "colour": colour, "said": said})
         self._cover(x + width, y + height)
 
-    def text(
-        self, x: float, y: float, text: str, *, align: str = "left", colour: str = INK, size: float = 12, font: str = ""
-    ) -> None:
+    def text(self, x: float, y: float, text: str, *, align: str = "left", colour: str = INK, size: float = 12) -> None:
         """A line of text, its middle at height `y`."""
-        self._texts.append({"x": x, "y": y, "text": text, "align": align, "colour": colour, "size": size, "font": font})
+        self._texts.append({"x": x, "y": y, "text": text, "align": align, "colour": colour, "size": size})
         self._cover(x if align == "left" else 0, y + size)
 
     def legend(self, x: float, y: float, limit: float, title: str, *, beyond: bool = False) -> None:
@@ -84,15 +82,15 @@ class Canvas:
 
     def _text_layers(self) -> list[dict[str, Any]]:
         made = []
-        for look in dict.fromkeys((entry["align"], entry["size"], entry["font"]) for entry in self._texts):
-            align, size, font = look
-            rows = [entry for entry in self._texts if (entry["align"], entry["size"], entry["font"]) == look]
+        for look in dict.fromkeys((entry["align"], entry["size"]) for entry in self._texts):
+            align, size = look
+            rows = [entry for entry in self._texts if (entry["align"], entry["size"]) == look]
             mark: dict[str, Any] = {"type": "text", "align": align, "baseline": "middle", "fontSize": size}
             encoding = {
                 "x": _pixel("x"), "y": _pixel("y"), "text": {"field": "text", "type": "nominal"},
                 "color": {"field": "colour", "type": "nominal", "scale": None},
             }  # fmt: skip
-            made.append({"data": theme.values(rows), "mark": mark | ({"font": font} if font else {}), "encoding": encoding})
+            made.append({"data": theme.values(rows), "mark": mark, "encoding": encoding})
         return made
 
 

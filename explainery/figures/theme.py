@@ -8,13 +8,12 @@ from typing import Any
 
 from explainery.figures import words
 from explainery.figures.colours import INK, LOWERS, RAISES
+from explainery.figures.letters import width as width_of
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 LETTERS_A_LINE = 6.4
 """Pixels a letter of the subtitle takes on the average."""
-LETTER = 6.8
-"""And one of a number beside its bar."""
 SIGNS = ("raises the output", "lowers the output", "")
 CONFIG: dict[str, Any] = {
     "font": FONT,
@@ -61,7 +60,7 @@ def sign_colour() -> dict[str, Any]:
 def domain(ends: Sequence[float], width: float, left: Iterable[str], right: Iterable[str]) -> list[float]:
     """From where to where a scale of `width` pixels goes so that the numbers written left and right of its bars have room."""
     low, high = min(ends), max(ends)
-    before, after = (max((LETTER * len(text) + 10 for text in texts), default=6.0) for texts in (left, right))
+    before, after = (max((width_of(text, 12) + 12 for text in texts), default=6.0) for texts in (left, right))
     span = (high - low) or abs(low) or 1.0
     pixel = span / max(width - before - after, 0.25 * width)
     return [low - before * pixel, high + after * pixel]

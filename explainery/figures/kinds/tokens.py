@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from explainery.figures import words
 from explainery.figures.canvas import Canvas
 from explainery.figures.colours import INK, hex_colour, ink_on
 from explainery.figures.figure import Figure
+from explainery.figures.letters import width
 from explainery.figures.scales import limit_of
 from explainery.figures.subject import Piece, Subject
 
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAME, TITLE = "tokens", "A text with its words, tokens or sentences coloured by attribution"
-FONT = "DejaVu Sans Mono, Liberation Mono, Menlo, Consolas, monospace"
-LETTER, LINE, PAD = 8.45, 27, 3
-"""Pixels: a letter of FONT at 14 pixels, from line to line, beside a token."""
+LINE, PAD = 27, 3
+"""Pixels from line to line, and beside a coloured part."""
 SIZE, WIDTH = 14, 720
+MOST_LETTERS = 60
+"""Of a word on one line; the rest goes on the next."""
 MOST_DRAWN = 600
 """Most parts that SVG and PNG show; the HTML and the table have them all."""
 
@@ -118,45 +120,28 @@ def _canvas(subject: Subject, parts: list[Part], limit: float, beyond: bool) -> 
     canvas = Canvas()
     x, y = 0.0, 14.0
     for part in parts:
+        pad = 0 if part.amount is None else PAD
         for piece in _pieces(part.text):
-            width = LETTER * _letters(piece)
-            if piece == "\n" or (x > 0 and x + width > WIDTH):
+            across = width(piece, SIZE) + 2 * pad
+            if piece == "\n" or (x > 0 and x + across > WIDTH):
                 x, y = 0.0, y + LINE
             if not piece.strip():
-                x += 0 if piece == "\n" or not x else width
+                x += across if piece == " " and x else 0
                 continue
             if part.amount is not None:
                 said = f"{piece}: {part.amount!r}"
-                canvas.box(x, y - 10, width, 20, hex_colour(part.amount, limit), said)
+                canvas.box(x, y - 10, across, 20, hex_colour(part.amount, limit), said)
             colour = INK if part.amount is None else ink_on(part.amount, limit)
-            canvas.text(x, y, piece, colour=colour, size=SIZE, font=FONT)
-            x += width + (0 if part.amount is None else 1)
+            canvas.text(x + pad, y, piece, colour=colour, size=SIZE)
+            x += across + (1 if pad else 0)
     canvas.legend(0, y + 30, limit, f"{words.scale_title(subject)}: blue raises, red lowers", beyond=beyond)
     return canvas
 
 
 def _pieces(text: str) -> Iterator[str]:
     """What is kept on one line: words no longer than a line, spaces, line ends."""
-    most = int(WIDTH / LETTER)
-    for line_number, line in enumerate(text.split("\n")):
-        if line_number:
+    for number, line in enumerate(text.replace("\r", "").replace("\t", " ").split("\n")):
+        if number:
             yield "\n"
-        word = ""
-        for letter in line.replace("\r", "").replace("\t", " "):
-            if letter == " " or len(word) >= most:
-                if word:
-                    yield word
-                word = ""
-            if letter == " ":
-                yield letter
-            else:
-                word += letter
-        if word:
-            yield word
-
-
-def _letters(text: str) -> int:
-    """How many columns a text takes: wide letters take two, marks above others none."""
-    return sum(
-        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text
-    )
+        for word in re.findall(r" |[^ ]+", line):
+            yield from (word[start : start + MOST_LETTERS] for start in range(0, len(word), MOST_LETTERS))

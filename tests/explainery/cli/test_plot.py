@@ -60,6 +60,17 @@ def test_mistakes_are_sentences(run, job, tmp_path: Path):
     assert not path.exists()
 
 
+def test_a_job_that_has_not_ended_is_waited_for(run, service, tmp_path: Path):
+    with Client(service.url) as client:
+        going = client.submit("slow", [[1.0, 2.0, 3.0]], "exact_shapley")
+        told = run("plot", going.id, "-o", str(tmp_path / "figure.svg"))
+        assert told.exit_code == exits.OK, told.stderr
+        late = client.submit("slow", [[3.0, 2.0, 1.0]], "smoothgrad", params={"samples": 500})
+        told = run("plot", late.id, "-o", str(tmp_path / "late.svg"), "--timeout", "0.01")
+        assert told.exit_code == exits.TIMED_OUT
+        client.cancel(late)
+
+
 def test_a_job_that_failed_exits_1(run, service, tmp_path: Path):
     with Client(service.url) as client:
         failed = client.submit("broken", [{"left": [1.0, 2.0], "right": [3.0]}], "saliency", wait_s=30)

@@ -189,3 +189,22 @@ def test_nothing_of_weight_is_imported_before_it_is_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_text_is_as_wide_as_it_is_drawn() -> None:
+    """Black on white in the very font: from the first column with ink to the last."""
+    import io
+
+    import vl_convert
+    from PIL import Image
+
+    from explainery.figures.letters import width
+    from explainery.figures.theme import FONT
+
+    for text in ("|The quick (brown) fox, 12.5 %|", "|jumps over WAMM @ [home] {x}|", "|Größe — façade “quoted”…|"):
+        svg = '<svg xmlns="http://www.w3.org/2000/svg" width="900" height="60"><rect width="900" height="60" fill="white"/>'
+        svg += f'<text x="10" y="40" font-size="40" font-family="{FONT}" style="font-kerning:none">{text}</text></svg>'
+        ink = np.asarray(Image.open(io.BytesIO(vl_convert.svg_to_png(svg))).convert("L")).min(axis=0) < 128
+        drawn = np.flatnonzero(ink)[[0, -1]]
+        bar = width("|", 40)
+        assert drawn[1] - drawn[0] == pytest.approx(width(text, 40) - bar, abs=0.02 * width(text, 40)), text
