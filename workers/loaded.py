@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
 
 from explainery.contract.job import ModelRef
 from explainery.contract.model_card import ModelCard
+from workers.frame import KnownBaselines
 from workers.plugins import Model
 
 
@@ -23,3 +24,4 @@ class Loaded:
     model: Model
     sample: Mapping[str, NDArray[Any]]
     baseline: Mapping[str, NDArray[Any]]
+    known_baselines: KnownBaselines = field(default_factory=KnownBaselines)

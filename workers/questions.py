@@ -22,12 +22,13 @@ Factor = Literal["one", "instance", "difference"]
 class Values:
     """Value of coalitions: f where the players of a coalition keep the instance's value and the others the baseline's.
 
-    `coalitions`: bool [coalitions, players], True = present. With a background set the value is the mean over it.
+    `coalitions`: bool [coalitions, players], True = present; or float, the share of the instance's value (the rest is the
+    baseline's). With a background set the value is the mean over it.
     Ask with the very same array for many rows (a cached plan): the engine then builds its masks once.
     Answer: float64 [coalitions].
     """
 
-    coalitions: NDArray[np.bool_]
+    coalitions: NDArray[np.bool_] | Floats
 
     @property
     def evaluations(self) -> int:
@@ -71,6 +72,8 @@ class Rules:
 
     name: str
     options: tuple[tuple[str, Any], ...] = ()
+    paired: bool = False
+    """Whether each point is compared with its baseline, in one pass (DeepLIFT)."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,11 @@ class Probe:
     unit: Unit | None = None
     start: str | None = None
 
+    @property
+    def paired(self) -> bool:
+        """Whether the rules compare each point with its baseline, in one pass."""
+        return self.rules is not None and self.rules.paired
+
 
 @dataclass(frozen=True, eq=False)
 class LayerPath:
@@ -129,6 +137,8 @@ class Internals:
     weights: Floats = field(default_factory=lambda: ONE)
     factor: Factor = "one"
     path: LayerPath | None = None
+    each: bool = False
+    """Whether activations are wanted at each point and baseline, [points * B, *layer], and not their sum."""
 
     @property
     def evaluations(self) -> int:
@@ -151,6 +161,8 @@ class InternalAnswer:
     gradients: dict[str, Floats] = field(default_factory=dict)
     steps: dict[str, Floats] = field(default_factory=dict)
     sums: dict[str, Floats] = field(default_factory=dict)
+    reference: float | None = None
+    """The score of what the points were paired with, where rules pair them."""
 
 
 @dataclass(frozen=True)
@@ -165,17 +177,33 @@ Answer = Any
 """Floats for `Values`, `GradientAnswer` for `Gradients`, `InternalAnswer` for `Internals`."""
 
 
+@dataclass(frozen=True, eq=False)
+class Map:
+    """An array that goes with an answer, beside its attributions: a raw map, attention weights, a picture.
+
+    `axes`: what each axis is ("row", "column", "head", "query", ...). `layer`: where it was seen.
+    """
+
+    name: str
+    values: Floats
+    axes: tuple[str, ...]
+    layer: str | None = None
+
+
 @dataclass(frozen=True)
 class Solution:
-    """What a method returns for one row: either one value per player, or one per element of every input.
+    """What a method returns for one row: values per player, per element of every input, or per element of a layer's output.
 
-    `per_player`: float64 [players]. `per_element`: input name -> array shaped like one row.
+    `per_player`: float64 [players]. `per_element`: input name -> array shaped like one row. `per_layer`: layer -> array shaped
+    like one row of it. `maps`: what goes with them.
     `standard_error`: float64 [players], for sampling methods. `error`: the figure that `tolerance` was compared with.
     `notes`: what a reader should know (and why `converged` is False, when it is).
     """
 
     per_player: Floats | None = None
     per_element: dict[str, Floats] | None = None
+    per_layer: dict[str, Floats] | None = None
+    maps: tuple[Map, ...] = ()
     standard_error: Floats | None = None
     error: float | None = None
     converged: bool | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from explainery.contract.errors import ComputeError, DeadlineExceeded, RequestRe
 from explainery.contract.result import Cost, ModelUsed, Result
 from explainery.contract.tensors import pack_result, unpack
 from explainery.store.jobs import Advance, Claim
-from workers.explaining import RowAnswer
+from workers.explaining import Order, RowAnswer
 from workers.features import players_of
+from workers.frame import baseline_key
 from workers.game import Partition
 from workers.inputs import Rows, backgrounds_of, decode_rows
 from workers.loaded import Loaded
+from workers.named_layers import layers_of
 from workers.plugins import Array, MethodPlugin
 from workers.points import Row, place_labels, place_row
 from workers.registry import Registry
@@ -41,6 +44,9 @@ class Work:
     partition: Partition
     labels: dict[str, Array | None]
     total: int
+    order: Order
+    around: bytes | None
+    """What tells the baselines apart, where all rows share them."""
     began_s: float = field(default_factory=time.perf_counter)
     model_evaluations: int = 0
     gradient_evaluations: int = 0
@@ -68,7 +74,11 @@ class Work:
         self.started += 1
         instance = {name: array[number] for name, array in self.rows.items()}
         around = {name: array[number if len(array) > 1 else 0] for name, array in self.backgrounds.items()}
-        return number, place_row(self.loaded.model, instance, around, self.partition, self.labels)
+        row = place_row(self.loaded.model, instance, around, self.partition, self.labels)
+        if self.around is not None:
+            row.known_baseline = self.loaded.known_baselines.find(self.around)
+            row.learn_baseline = partial(self.loaded.known_baselines.note, self.around)
+        return number, row
 
     def count(self, evaluations: int, *, gradients: bool) -> None:
         """Note evaluations that were made for this job."""
@@ -79,7 +89,7 @@ class Work:
 
     def advance(self) -> Advance:
         """How far the job is."""
-        gradients = "gradients" in self.method.SPEC.asks
+        gradients = "values" not in self.method.SPEC.asks
         done = self.gradient_evaluations if gradients else self.model_evaluations
         unit = "gradient_evaluations" if gradients else "model_evaluations"
         return Advance(self.id, self.claim.fence, done, max(self.total, done), unit)
@@ -136,10 +146,15 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         backgrounds = backgrounds_of(spec, loaded, rows, arrays, modalities)
         shapes = {name: array.shape[1:] for name, array in rows.items()}
         partition = players_of(method, loaded.card, shapes, spec.params, modalities)
+        layers = layers_of(method.SPEC, loaded.model, spec.params)
     except RequestRefused as refused:  # what the API could not see from the card alone
         raise _failed(refused) from refused
     per_row = method.cost(partition.players, spec.params) * _width(backgrounds)
-    return Work(claim, loaded, method, rows, backgrounds, partition, place_labels(loaded.model, partition), spec.rows * per_row)
+    shared = all(len(array) == 1 for array in backgrounds.values())
+    return Work(
+        claim, loaded, method, rows, backgrounds, partition, place_labels(loaded.model, partition), spec.rows * per_row,
+        Order(spec, loaded.card, method, layers), baseline_key(backgrounds) if shared else None,
+    )  # fmt: skip
 
 
 def _failed(refused: RequestRefused) -> ComputeError:
@@ -156,6 +171,8 @@ def _width(backgrounds: Rows) -> int:
 def _stacked(answers: list[RowAnswer]) -> Iterator[tuple[str, NDArray[Any]]]:
     for name in answers[0].attributions:
         yield f"attributions.{name}", np.stack([answer.attributions[name] for answer in answers])
+    for name in answers[0].maps:
+        yield name, np.stack([answer.maps[name] for answer in answers])
     for name in answers[0].standard_errors:
         yield f"standard_error.{name}", np.stack([answer.standard_errors[name] for answer in answers])
     yield "instance_output", np.array([answer.explanation.instance_output for answer in answers])

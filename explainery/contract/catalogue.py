@@ -17,8 +17,11 @@ from explainery.contract.model_card import ModelCard
 QuestionKind = Literal["values", "gradients", "internals"]
 """What a method may ask of a model, and a runtime may be able to answer (see `workers/questions.py`)."""
 
-ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes"]
-"""`features`: groups of inputs that move together (see `check_features`). `sizes`: an integer, or one per axis."""
+LayerKind = Literal["any", "map", "attention", "embedding"]
+"""What a method needs of a layer: nothing, a spatial map, attention weights, or one vector per token."""
+
+ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes", "indices"]
+"""`features`: groups of inputs that move together (see `check_features`). `sizes`, `indices`: an integer, or one per axis."""
 
 
 class Frozen(BaseModel):
@@ -73,6 +76,10 @@ class MethodSpec(Frozen):
     random: bool = False
     reference: str
     """The paper or text that defines it."""
+    layer: LayerKind | None = None
+    """What it needs of the layer that it looks at; None where it looks at none."""
+    all_layers: bool = False
+    """Whether "auto" means every layer of that kind, and not the last."""
     max_players: int | None = None
     """More players than this are refused at the door (methods that enumerate coalitions)."""
 
@@ -103,6 +110,19 @@ class RuntimeSpec(Frozen):
     answers: tuple[QuestionKind, ...]
     cannot: dict[QuestionKind, str] = {}
     """Why a kind of question cannot be answered, in a sentence a client can act on."""
+    formats_cannot: dict[str, dict[QuestionKind, str]] = {}
+    """The same for single formats."""
+
+    def of_format(self, file_format: str) -> RuntimeSpec:
+        """What the runtime answers of a file of this format."""
+        return self.without(self.formats_cannot.get(file_format, {}))
+
+    def without(self, cannot: Mapping[QuestionKind, str]) -> RuntimeSpec:
+        """The same runtime where some kinds of question cannot be answered."""
+        if not cannot:
+            return self
+        answers = tuple(kind for kind in self.answers if kind not in cannot)
+        return self.model_copy(update={"answers": answers, "cannot": self.cannot | dict(cannot)})
 
 
 class Availability(Frozen):
@@ -186,6 +206,12 @@ def _sizes_fault(value: object) -> str | None:
     return None if sizes and whole else "must be an integer >= 1, or a list of one per axis"
 
 
+def _indices_fault(value: object) -> str | None:
+    indices = value if isinstance(value, (list, tuple)) else [value]
+    whole = all(isinstance(index, int) and not isinstance(index, bool) and index >= 0 for index in indices)
+    return None if indices and whole else "must be an integer >= 0, or a list of one per axis"
+
+
 FEATURE_FORMS = ("grid", "window", "groups", "labels")
 
 
@@ -216,4 +242,5 @@ _TYPE_FAULTS = {
     "string": _string_fault,
     "features": _features_fault,
     "sizes": _sizes_fault,
+    "indices": _indices_fault,
 }
