@@ -90,3 +90,13 @@ def test_a_job_that_shares_an_answer_has_its_picture_too(trained: Stack, digit: 
     trained.http.delete(f"/v1/explanations/{first}")
     assert trained.http.get(f"/v1/explanations/{first}/figures/heatmap.json").status_code == 410
     assert len(panels(trained.http.get(f"/v1/explanations/{second}/figures/heatmap.json").json())) == 3
+
+
+def test_what_a_layer_sees_is_a_grid_of_maps(trained: Stack, digit: Any) -> None:
+    job = trained.submit("digits-cnn", "grad_cam", [digit.tolist()])
+    (raw,) = trained.result(job)["explanations"][0]["maps"]
+    figure = trained.http.get(f"/v1/explanations/{job}/figures/activations.json").json()
+    assert raw["layer"] in figure["reading"]
+    assert figure["table"]["rows"] == [[0, pytest.approx(np.mean(raw["data"])), min(raw["data"]), max(raw["data"])]]
+    assert trained.http.get(f"/v1/explanations/{job}/figures/auto.json").json()["kind"] == "heatmap"
+    assert trained.http.get(f"/v1/explanations/{job}/figures/auto.svg?layer=none").status_code == 422

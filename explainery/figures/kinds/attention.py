@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from explainery.contract.errors import RequestRefused
@@ -57,7 +58,17 @@ def draw(subject: Subject) -> Figure:
 
 
 def _maps(subject: Subject) -> list[Map]:
-    return [entry for entry in subject.maps if entry.axes == AXES and entry.values.ndim == 3 and entry.values.size]
+    """Everything with weights as [head, query, key]: windows are averaged, what is over all heads is of one."""
+    found = []
+    for entry in subject.maps:
+        extra = len(entry.axes) - len(AXES)
+        if entry.values.ndim != len(entry.axes) or not entry.values.size:
+            continue
+        if entry.axes[-3:] == AXES:
+            found.append(replace(entry, values=entry.values.mean(axis=tuple(range(extra)))))
+        elif entry.axes == AXES[1:]:
+            found.append(replace(entry, values=entry.values[None]))
+    return found
 
 
 def _tokens(subject: Subject, count: int) -> list[str]:

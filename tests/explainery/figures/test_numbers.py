@@ -151,6 +151,18 @@ def test_tokens_series_and_attention_say_their_numbers() -> None:
     assert one["1 the to 6 &"] == pictured.HEADS[2, 1, 6]
 
 
+def test_windows_and_merged_heads_are_attention_too() -> None:
+    windows = np.stack([pictured.HEADS, pictured.HEADS[:, ::-1]])
+    for values, axes, wanted in (
+        (windows, ["window", "head", "query", "key"], windows.mean(axis=0)[1].mean(axis=0)[4]),
+        (pictured.HEADS[1], ["query", "key"], pictured.HEADS[1][1, 4]),
+    ):
+        entry = {"name": "relevance", "shape": list(values.shape), "axes": axes, "data": values.reshape(-1).tolist()}
+        said = spoken(pictured.read_subject(pictured.document(row={"maps": [entry]}), 0), "attention")
+        name = "head 1 to token 4" if len(axes) == 4 else "token 1 to token 4"
+        assert said[name] == pytest.approx(wanted)
+
+
 def test_layers_say_what_the_report_says() -> None:
     figure = draw("layers", pictured.reported())
     assert [(row[0], row[2]) for row in figure.rows][3] == ("classifier.0", 0.001)
