@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -208,3 +209,14 @@ def test_a_text_is_as_wide_as_it_is_drawn() -> None:
         drawn = np.flatnonzero(ink)[[0, -1]]
         bar = width("|", 40)
         assert drawn[1] - drawn[0] == pytest.approx(width(text, 40) - bar, abs=0.02 * width(text, 40)), text
+
+
+def test_the_same_figure_is_the_same_every_time() -> None:
+    """Clients are told by its hash that nothing has changed."""
+    figures = [draw(kind, DRAWN[kind]()) for kind in ("series", "heatmap")]
+    first, again = ([render.svg(figure) for figure in figures] for _ in range(2))
+    assert first == again
+    names = [set(re.findall(r'linearGradient id="([^"]+)"', svg.decode())) for svg in first]
+    assert all(names)
+    assert not names[0] & names[1]
+    assert all(f"url(#{name})" in svg.decode() for name, svg in zip([next(iter(known)) for known in names], first, strict=True))
