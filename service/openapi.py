@@ -35,6 +35,12 @@ IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": TEXT, "descr
 PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "submit_explanation": [PREFER],
     "get_explanation": [PREFER, IF_NONE_MATCH],
+    "get_figure": [
+        {"name": "row", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
+        {"name": "input", "in": "query", "schema": TEXT, "description": "Of a model with several inputs."},
+        {"name": "layer", "in": "query", "schema": TEXT, "description": "Of a method that looks at several layers."},
+        {"name": "head", "in": "query", "schema": {"type": "integer", "minimum": 0}, "description": "Of attention: one head."},
+    ],
     "list_explanations": [
         {"name": "status", "in": "query", "schema": {"type": "string", "enum": [state.value for state in JobState]}},
         {"name": "model", "in": "query", "schema": TEXT},
@@ -58,6 +64,13 @@ def result_answers(json: str, *files: str) -> dict[Any, Any]:
     """The responses of the result route: JSON, and files as bytes."""
     content: dict[str, Any] = {json: {"schema": {"$ref": REF + "Result"}}}
     return {200: {"description": "The result.", "content": content | {file: {} for file in files}}}
+
+
+def figure_answers(forms: Mapping[str, str]) -> dict[Any, Any]:
+    """The responses of the figure route: a form each. `forms`: suffix -> media type."""
+    content: dict[str, Any] = {media_type: {} for media_type in forms.values()}
+    content["application/json"] = {"schema": {"$ref": REF + "Figure"}}
+    return {200: {"description": "The figure.", "content": content}, 304: {"description": "Not changed.", "content": {}}}
 
 
 def document(spec: Any) -> Any:
@@ -119,6 +132,14 @@ def _own_schemas() -> dict[str, Any]:
             "required": ["name", "file"],
         },
         "AddedModel": _object({"name": TEXT, "version": TEXT, "left": _list(TEXT)}),
+        "Figure": _object(
+            {
+                **dict.fromkeys(("kind", "title", "reading", "html"), TEXT),
+                "notes": _list(TEXT),
+                "table": _object({"columns": _list(TEXT), "rows": _list(_list({}))}),
+                "spec": {"type": "object", "description": "A Vega-Lite 5 spec that needs nothing from elsewhere."},
+            }
+        ),
         "Health": _object({"status": TEXT, "workers": {"type": "integer"}}),
     }
 

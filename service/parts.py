@@ -13,6 +13,7 @@ from explainery.store.catalogue import CatalogueStore
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.watch import Watcher
+from service.figures import Drawings
 from service.metrics import Metrics
 from service.shelf import Shelf
 
@@ -28,6 +29,7 @@ class Parts:
     watcher: Watcher
     bell: Bell
     metrics: Metrics
+    drawings: Drawings
     log: Any
     _shelf: Shelf | None = None
 

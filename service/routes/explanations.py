@@ -113,6 +113,7 @@ def cancel(job_id: str) -> Response:
 def forget(job_id: str) -> Response:
     """Delete a job, its inputs and its result for good; its id answers 410 from now on."""
     parts().bell.ring(parts().jobs.forget(known_id(job_id)))
+    parts().drawings.forget(job_id)
     return Response(status=204)
 
 
