@@ -93,7 +93,7 @@ def _availability(
             why = runtime.cannot.get(kind, f"runtime {runtime.name} does not answer that")
             return Availability(available=False, reason=f"{method.name} asks for {kind}: {why}.")
     whole = [spec.name for spec in card.inputs if spec.datatype not in FLOATS]
-    if "gradients" in method.asks and whole:
+    if whole and ("gradients" in method.asks or method.smooth_inputs):
         reason = f"{method.name} asks for gradients: input {', '.join(whole)} holds whole numbers, which have none."
         return Availability(available=False, reason=reason)
     if lacks := _lacking(method, verdict):

@@ -71,6 +71,8 @@ class MethodSpec(Frozen):
     """The paper or text that defines it."""
     layer: LayerKind | None = None
     """What it needs of the layer that it looks at; None where it looks at none."""
+    smooth_inputs: bool = False
+    """Whether it moves the inputs, or differentiates to them, when it looks inside: whole numbers are no good then."""
     pairs: bool = False
     """Whether it compares each row with its baseline in one pass of the model."""
     all_layers: bool = False
