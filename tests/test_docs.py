@@ -21,6 +21,7 @@ from explainery.contract.errors import ComputeError, ExplaineryError
 from explainery.contract.job import JobRequest
 from explainery.contract.model_card import ModelCard, parse_card
 from explainery.contract.remote_card import RemoteSpec
+from explainery.figures.gallery import KINDS
 from explainery.settings import Settings, variable
 from service.problems import DETAILS, STATUSES
 from workers.registry import discover
@@ -136,3 +137,8 @@ def test_the_licence_is_the_whole_text():
     assert "END OF TERMS AND CONDITIONS" in licence
     assert "APPENDIX: How to apply the Apache License to your work." in licence
     assert len(licence) > 11000
+
+
+@pytest.mark.parametrize("kind", ["auto", *KINDS])
+def test_every_kind_of_figure_is_documented(kind: str):
+    assert f"| `{kind}` |" in text("figures.md")

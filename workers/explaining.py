@@ -54,13 +54,18 @@ def explain_row(order: Order, number: int, row: Row) -> Generator[Question | Fra
     if _at_once(order, target):
         solution = yield from _framed_later(order, row, game, target)
     else:
-        frame: FrameAnswer = yield Frame()
-        assert frame.instance is not None and frame.baseline is not None  # noqa: S101, PT018  # both were asked for
-        row.learn_baseline(frame.baseline)
-        row.column = _column(target, frame.instance, order.card)
-        game.instance_output, game.baseline_output = float(frame.instance[row.column]), float(frame.baseline[row.column])
+        yield from _framed(order, row, game, target)
         solution = yield from order.method.explain(game, order.job.params)
     return _summed_up(order, row, game, solution, target)
+
+
+def _framed(order: Order, row: Row, game: Game, target: int | str | None) -> Generator[Frame, FrameAnswer, None]:
+    """Ask for the outputs at the instance and its baselines."""
+    frame: FrameAnswer = yield Frame()
+    assert frame.instance is not None and frame.baseline is not None  # noqa: S101, PT018  # both were asked for
+    row.learn_baseline(frame.baseline)
+    row.column = _column(target, frame.instance, order.card)
+    game.instance_output, game.baseline_output = float(frame.instance[row.column]), float(frame.baseline[row.column])
 
 
 def _at_once(order: Order, target: int | str | None) -> bool:
@@ -76,6 +81,8 @@ def _framed_later(
     row.column = -1 if target == "predicted" else int(target or 0)
     steps = order.method.explain(game, order.job.params)
     question = next(steps)
+    if not (isinstance(question, Internals) and question.at_instance):  # it would find a largest output at each of its points
+        yield from _framed(order, row, game, target)
     while True:
         answer = yield question
         if isinstance(answer, InternalAnswer) and isinstance(question, Internals):
@@ -101,7 +108,7 @@ def _framed_later(
 
 def _note_outputs(game: Game, question: Internals, answer: InternalAnswer) -> None:
     """The outputs, where the answer shows them: at the instance itself, and at what it was paired with."""
-    if question.probe.unit is None and question.path is None and math.isnan(game.instance_output) and question.alphas[0] == 1.0:
+    if question.at_instance and math.isnan(game.instance_output):
         game.instance_output = float(answer.outputs[0])
         if answer.reference is not None:
             game.baseline_output = answer.reference

@@ -16,6 +16,7 @@ from workers.footprint import Footprint, give_back, in_use, installed
 from workers.kept import Kept
 from workers.loaded import Loaded
 from workers.loading import opened
+from workers.named_layers import layers_seen
 from workers.one_at_a_time import one_at_a_time
 from workers.plugins import Place
 from workers.registry import Registry
@@ -132,6 +133,8 @@ class ModelCache:
     def _load(self, ref: ModelRef, card: ModelCard, files: Mapping[str, bytes]) -> Loaded:
         made = opened(card, files, self._registry, self._place)
         verdict: Verdict | None = getattr(made.model, "verdict", None)
+        if not self._place.settings.trials and (layers := layers_seen(made.model)):  # else its trial has shown them
+            verdict = (verdict or Verdict()).model_copy(update={"layers": layers})
         if verdict is not None:
             self._judged(ref.digest, verdict)
         return Loaded(ref, card, made.runtime, made.model, made.sample, made.baseline)

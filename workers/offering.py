@@ -12,6 +12,14 @@ from workers.features import partition_of
 from workers.registry import Registry
 from workers.repository import Found
 
+WANTED = {
+    "any": "that can be looked at",
+    "map": "with a spatial map",
+    "attention": "that computes attention weights",
+    "embedding": "that puts out a vector per token",
+}
+"""What a method asks of a layer, in words."""
+
 
 def offer_of(
     registry: Registry,
@@ -50,11 +58,13 @@ def _entry(found: Found, registry: Registry, settings: Settings, verdict: Verdic
         card=card,
         players=None if fault else _players(card, registry),
         methods={
-            name: _availability(plugin.SPEC, card, _of_this_model(runtime.SPEC, card, verdict) if runtime else None, fault)
+            name: _availability(
+                plugin.SPEC, card, _of_this_model(runtime.SPEC, card, verdict) if runtime else None, fault, verdict or Verdict()
+            )
             for name, plugin in sorted(registry.methods.items())
         },
         fault=fault,
-        verdict=verdict,
+        verdict=verdict and verdict.model_copy(update={"layers": None}),
     )
 
 
@@ -73,7 +83,9 @@ def _of_this_model(runtime: RuntimeSpec, card: ModelCard, verdict: Verdict | Non
     return runtime.of_format(card.format).without(verdict.cannot if verdict else {})
 
 
-def _availability(method: MethodSpec, card: ModelCard, runtime: RuntimeSpec | None, fault: str | None) -> Availability:
+def _availability(
+    method: MethodSpec, card: ModelCard, runtime: RuntimeSpec | None, fault: str | None, verdict: Verdict
+) -> Availability:
     if fault or runtime is None:
         return Availability(available=False, reason=fault)
     for kind in method.asks:
@@ -84,4 +96,16 @@ def _availability(method: MethodSpec, card: ModelCard, runtime: RuntimeSpec | No
     if "gradients" in method.asks and whole:
         reason = f"{method.name} asks for gradients: input {', '.join(whole)} holds whole numbers, which have none."
         return Availability(available=False, reason=reason)
+    if lacks := _lacking(method, verdict):
+        return Availability(available=False, reason=f"{method.name} {lacks}.")
     return Availability(available=True)
+
+
+def _lacking(method: MethodSpec, verdict: Verdict) -> str | None:
+    """What the model's inside lacks for the method, as far as it is known."""
+    layers = verdict.layers
+    if method.layer is not None and layers is not None and not any(layer.is_a(method.layer) for layer in layers):
+        return f"needs a layer {WANTED[method.layer]}; the model has none"
+    if method.pairs and verdict.fixed_rows is not None:
+        return f"compares two rows in one pass; the file takes {verdict.fixed_rows} at a time: export it for any number"
+    return None

@@ -141,6 +141,11 @@ class Internals:
     """Whether activations are wanted at each point and baseline, [points * B, *layer], and not their sum."""
 
     @property
+    def at_instance(self) -> bool:
+        """Whether the explained output is looked at, and at the instance alone."""
+        return self.probe.unit is None and self.path is None and bool((self.alphas == 1.0).all())
+
+    @property
     def evaluations(self) -> int:
         """Calls this costs per baseline row."""
         return len(self.alphas)

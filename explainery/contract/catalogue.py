@@ -9,25 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from explainery.contract.errors import InvalidParameter
+from explainery.contract.frozen import Frozen
+from explainery.contract.layers import LayerKind, LayerSpec
 from explainery.contract.model_card import ModelCard
 
 QuestionKind = Literal["values", "gradients", "internals"]
 """What a method may ask of a model, and a runtime may be able to answer (see `workers/questions.py`)."""
 
-LayerKind = Literal["any", "map", "attention", "embedding"]
-"""What a method needs of a layer: nothing, a spatial map, attention weights, or one vector per token."""
-
 ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes", "indices"]
 """`features`: groups of inputs that move together (see `check_features`). `sizes`, `indices`: an integer, or one per axis."""
-
-
-class Frozen(BaseModel):
-    """A value: strict types, no unknown fields, never changed after it was made."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class Param(Frozen):
@@ -78,6 +71,8 @@ class MethodSpec(Frozen):
     """The paper or text that defines it."""
     layer: LayerKind | None = None
     """What it needs of the layer that it looks at; None where it looks at none."""
+    pairs: bool = False
+    """Whether it compares each row with its baseline in one pass of the model."""
     all_layers: bool = False
     """Whether "auto" means every layer of that kind, and not the last."""
     max_players: int | None = None
@@ -108,9 +103,9 @@ class RuntimeSpec(Frozen):
     title: str
     formats: tuple[str, ...]
     answers: tuple[QuestionKind, ...]
-    cannot: dict[QuestionKind, str] = {}
+    cannot: dict[QuestionKind, str] = Field(default_factory=dict)
     """Why a kind of question cannot be answered, in a sentence a client can act on."""
-    formats_cannot: dict[str, dict[QuestionKind, str]] = {}
+    formats_cannot: dict[str, dict[QuestionKind, str]] = Field(default_factory=dict)
     """The same for single formats."""
 
     def of_format(self, file_format: str) -> RuntimeSpec:
@@ -138,7 +133,7 @@ class Verdict(Frozen):
     `parity`: the largest difference between the two ways the model is computed, as a share of its largest output (or of 1).
     """
 
-    cannot: dict[QuestionKind, str] = {}
+    cannot: dict[QuestionKind, str] = Field(default_factory=dict)
     """Why a kind of question cannot be answered of this very model."""
     parity: float | None = None
     approximate: tuple[str, ...] = ()
@@ -147,6 +142,10 @@ class Verdict(Frozen):
     """Why no worker takes the file in: what its trial ended with."""
     need_bytes: int | None = None
     """Memory that opening the file and calling it once took in its trial."""
+    layers: tuple[LayerSpec, ...] | None = None
+    """Its layers, where it was looked into; offers leave them out: they are published by themselves."""
+    fixed_rows: int | None = None
+    """The only number of rows the file takes at once; None where it takes any."""
 
 
 class ModelEntry(Frozen):

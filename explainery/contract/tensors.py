@@ -54,6 +54,18 @@ def header(blob: bytes) -> dict[str, str]:
     return dict(json.loads(blob[8 : 8 + size]).get("__metadata__", {}))
 
 
+def given_rows(blob: bytes, row: int) -> dict[str, NDArray[Any] | bytes]:
+    """Row `row` of a job's stored inputs by input name: numbers as they were sent, files and texts as their bytes."""
+    found: dict[str, NDArray[Any] | bytes] = {}
+    for name, array in unpack(blob).items():
+        kind, _, rest = name.partition("/")
+        if kind == "input" and row < len(array):
+            found[rest] = array[row]
+        elif kind == "encoded" and rest.rpartition("/")[2] == str(row):
+            found[rest.rpartition("/")[0]] = array.tobytes()
+    return found
+
+
 def pack_result(result: Result, arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """A result and its arrays as one blob."""
     return pack(arrays, {"result": result.model_dump_json()})

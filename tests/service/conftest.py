@@ -40,6 +40,12 @@ def offer() -> Any:
 
 
 @pytest.fixture
+def hand_worker() -> Any:
+    """The class of workers moved by hand, for a test that needs one with other settings."""
+    return HandWorker
+
+
+@pytest.fixture
 def worker(settings: Settings, offer: Any) -> Iterator[Any]:
     """A worker that has said what it offers, and does nothing by itself."""
     hand = HandWorker(settings, offer)

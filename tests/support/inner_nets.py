@@ -169,7 +169,7 @@ class Vit(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         tokens = self.patches(x).flatten(2).transpose(1, 2)
         if self.class_token is not None:
-            tokens = torch.cat([self.class_token.expand(len(x), -1, -1), tokens], dim=1)
+            tokens = torch.cat([self.class_token.expand(x.shape[0], -1, -1), tokens], dim=1)
         for layer in self.layers:
             tokens = layer(tokens)
         return self.head(tokens[:, 0] if self.class_token is not None else tokens.mean(1))

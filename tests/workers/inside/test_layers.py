@@ -66,7 +66,7 @@ def test_grids_of_transformers(inner_lab: Local) -> None:
 
 def test_choosing(inner_lab: Local) -> None:
     resnet, bert = (inner_lab.load(name).model.layers for name in ("resnet", "bert"))  # type: ignore[attr-defined]
-    assert chosen(resnet, "auto", "map").path == "block2.conv2"
+    assert chosen(resnet, "auto", "map").path == "block2.bn2"
     assert chosen(bert, "auto", "attention").path == "layers.1.attention"
     with pytest.raises(UnknownLayer, match=r"did you mean block2\.conv2"):
         chosen(resnet, "block2.conv_2", "any")
