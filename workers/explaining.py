@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from explainery.contract.errors import InvalidTarget
 from explainery.contract.job import JobSpec
 from explainery.contract.model_card import FLOATS, InputSpec, ModelCard
-from explainery.contract.result import Attribution, Explanation, Target
+from explainery.contract.result import Attribution, Explanation, Quality, Target
 from workers.game import Game, Partition
 from workers.plugins import MethodPlugin
 from workers.points import Row
@@ -71,25 +71,30 @@ def _summed_up(
 ) -> RowAnswer:
     output = card.score_output
     label = output.labels[row.column] if output.labels and row.column < len(output.labels) else None
-    shares = {spec.name: attribution_of(spec, row.partition, solution) for spec in card.inputs}
+    shares = {spec.name: attribution_of(spec, row.partition, solution) for spec in card.sent}
     errors = {}
     if solution.standard_error is not None:
         alone = Solution(per_player=solution.standard_error)
-        errors = {spec.name: attribution_of(spec, row.partition, alone) for spec in card.inputs}
+        errors = {spec.name: attribution_of(spec, row.partition, alone) for spec in card.sent}
     explanation = Explanation(
         target=Target(output=output.name, index=None if target is None else row.column, label=label),
         instance_output=game.instance_output,
         baseline_output=game.baseline_output,
-        attributions=tuple(_described(spec, row.partition, solution, shares[spec.name]) for spec in card.inputs),
-        quality=quality_of(game, solution, complete=method.SPEC.completeness),
+        attributions=tuple(_described(spec, row.partition, solution, shares[spec.name]) for spec in card.sent),
+        quality=_noted(quality_of(game, solution, complete=method.SPEC.completeness), row.notes),
     )
     return RowAnswer(explanation, shares, errors)
+
+
+def _noted(quality: Quality, notes: tuple[str, ...]) -> Quality:
+    return quality.model_copy(update={"notes": notes + quality.notes})
 
 
 def attribution_of(spec: InputSpec, partition: Partition, solution: Solution) -> NDArray[Any]:
     """One input's attribution: per element, or per group where groups were asked for.
 
-    A player's value is shared equally by its elements, so that attributions still sum to what the players' values sum to.
+    A player's value is shared equally by its elements, so that attributions still sum to what the players' values sum to. What
+    never plays has none. The elements of a text are its pieces: tokens, words or sentences.
     """
     precision = np.float32 if spec.datatype in FLOATS and spec.datatype != "FP64" else np.float64
     if solution.per_element is not None:
@@ -99,12 +104,18 @@ def attribution_of(spec: InputSpec, partition: Partition, solution: Solution) ->
         raise TypeError("a method's solution has values per player or per element")
     if spec.name in partition.grouped:
         return values[partition.of_input(spec.name)].astype(precision)
-    return (values / partition.sizes)[partition.labels[spec.name]].astype(precision)
+    labels = partition.labels[spec.name]
+    return np.where(labels < 0, 0.0, (values / partition.sizes)[labels]).astype(precision)
 
 
 def _described(spec: InputSpec, partition: Partition, solution: Solution, share: NDArray[Any]) -> Attribution:
     features = spec.features
-    if spec.name in partition.grouped and solution.per_element is None:
+    if spec.name in partition.offsets or (spec.name in partition.grouped and solution.per_element is None):
         features = partition.names.get(spec.name)
-    single = share.dtype == np.float32
-    return Attribution(input=spec.name, shape=share.shape, datatype="FP32" if single else "FP64", features=features)
+    return Attribution(
+        input=spec.name,
+        shape=share.shape,
+        datatype="FP32" if share.dtype == np.float32 else "FP64",
+        features=features,
+        offsets=partition.offsets.get(spec.name),
+    )

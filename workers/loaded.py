@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from explainery.contract.job import ModelRef
 from explainery.contract.model_card import ModelCard
 from workers.plugins import Model
+from workers.text.reader import Reader
 
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A model ready to be asked. `sample` and `baseline`: arrays by input name, as the card names them."""
+    """A model ready to be asked. `sample`, `baseline`: arrays by input name, as the card names them; `readers`: its texts'."""
 
     ref: ModelRef
     card: ModelCard
@@ -23,3 +24,4 @@ class Loaded:
     model: Model
     sample: Mapping[str, NDArray[Any]]
     baseline: Mapping[str, NDArray[Any]]
+    readers: Mapping[str, Reader] = field(default_factory=dict)

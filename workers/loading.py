@@ -16,6 +16,7 @@ from workers.card_arrays import baselines_of, sample_of
 from workers.device import ran_out_of_memory
 from workers.plugins import Model, Place
 from workers.registry import Registry
+from workers.text.reader import Reader, readers_of
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -23,12 +24,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A model ready to be asked. `sample` and `baseline`: arrays by input name, as the card names them."""
+    """A model ready to be asked. `sample`, `baseline`: arrays by input name, as the card names them; `readers`: its texts'."""
 
     runtime: str
     model: Model
     sample: Mapping[str, NDArray[Any]]
     baseline: Mapping[str, NDArray[Any]]
+    readers: Mapping[str, Reader]
 
 
 def opened(card: ModelCard, files: Mapping[str, bytes], registry: Registry, place: Place) -> Opened:
@@ -41,8 +43,9 @@ def opened(card: ModelCard, files: Mapping[str, bytes], registry: Registry, plac
     model = _guarded(lambda: runtime.load(card, files, place), "The model file cannot be loaded")
     sample = _guarded(lambda: sample_of(card, files), "The sample file cannot be read")
     baseline = _guarded(lambda: baselines_of(card, files), "A baseline file cannot be read")
+    readers = _guarded(lambda: readers_of(card, files), "A tokenizer file cannot be used")
     _guarded(lambda: _tried(model, card, sample), "The model cannot be called on the card's own sample")
-    return Opened(runtime.SPEC.name, model, sample, baseline)
+    return Opened(runtime.SPEC.name, model, sample, baseline, readers)
 
 
 def _guarded(step: Callable[[], T], what: str) -> T:

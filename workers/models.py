@@ -134,7 +134,7 @@ class ModelCache:
         verdict: Verdict | None = getattr(made.model, "verdict", None)
         if verdict is not None:
             self._judged(ref.digest, verdict)
-        return Loaded(ref, card, made.runtime, made.model, made.sample, made.baseline)
+        return Loaded(ref, card, made.runtime, made.model, made.sample, made.baseline, made.readers)
 
 
 def bound_of(place: Place) -> Footprint:

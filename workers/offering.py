@@ -37,7 +37,7 @@ def _entry(found: Found, registry: Registry, settings: Settings, verdict: Verdic
     assert card is not None  # noqa: S101  # the caller leaves out what has no card
     runtime = registry.runtime_of(card.format)
     fault = f"No runtime here loads format {card.format!r}." if runtime is None else runtime.refuses(card, settings)
-    unserved = sorted({spec.modality for spec in card.inputs} - set(registry.modalities))
+    unserved = sorted({spec.modality for spec in card.sent} - set(registry.modalities))
     if unserved:
         fault = f"Inputs of modality {', '.join(unserved)} are not served here."
     if fault is None and verdict is not None:
@@ -59,8 +59,8 @@ def _entry(found: Found, registry: Registry, settings: Settings, verdict: Verdic
 
 
 def _players(card: ModelCard, registry: Registry) -> int | None:
-    """How many players the default feature groups make; None when a shape is open."""
-    if any(spec.row_elements is None for spec in card.inputs):
+    """How many players the default feature groups make; None when a shape is open, or a text decides."""
+    if any(spec.row_elements is None or spec.modality == "text" for spec in card.inputs):
         return None
     try:
         return partition_of(card, {spec.name: spec.row_shape for spec in card.inputs}, None, registry.modalities).players
@@ -83,7 +83,7 @@ def _availability(method: MethodSpec, card: ModelCard, runtime: RuntimeSpec | No
         if kind not in runtime.answers:
             why = runtime.cannot.get(kind, f"runtime {runtime.name} does not answer that")
             return Availability(available=False, reason=f"{method.name} asks for {kind}: {why}.")
-    whole = [spec.name for spec in card.inputs if spec.datatype not in FLOATS]
+    whole = [spec.name for spec in card.sent if spec.datatype not in FLOATS]
     if "gradients" in method.asks and whole:
         reason = f"{method.name} asks for gradients: input {', '.join(whole)} holds whole numbers, which have none."
         return Availability(available=False, reason=reason)

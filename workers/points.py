@@ -35,6 +35,8 @@ class Row:
     column: int = -1
     labels: dict[str, Array | None] = field(default_factory=dict)
     """Player of each element, flat, on the device; None where players are the elements in order."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the row's explanation should know of its input."""
 
     @property
     def backgrounds(self) -> int:
@@ -68,7 +70,8 @@ def place_labels(model: Model, partition: Partition) -> dict[str, Array | None]:
     for name, labels in partition.labels.items():
         start = partition.of_input(name).start
         plain = np.array_equal(labels.reshape(-1), np.arange(start, start + labels.size))
-        placed[name] = None if plain else model.place(labels.reshape(-1))
+        # what never plays is its own baseline: with any player it is the same
+        placed[name] = None if plain else model.place(np.maximum(labels.reshape(-1), 0))
     return placed
 
 

@@ -16,13 +16,14 @@ from explainery.contract.result import Cost, ModelUsed, Result
 from explainery.contract.tensors import pack_result, unpack
 from explainery.store.jobs import Advance, Claim
 from workers.explaining import RowAnswer
-from workers.features import players_of
+from workers.features import partitions_of
 from workers.game import Partition
 from workers.inputs import Rows, backgrounds_of, decode_rows
 from workers.loaded import Loaded
 from workers.plugins import Array, MethodPlugin
 from workers.points import Row, place_labels, place_row
 from workers.registry import Registry
+from workers.text.reading import Passages, passages_of
 
 
 @dataclass(eq=False)
@@ -36,10 +37,13 @@ class Work:
     claim: Claim
     loaded: Loaded
     method: MethodPlugin
+    texts: Passages
     rows: Rows
     backgrounds: Rows
-    partition: Partition
+    partitions: list[Partition]
+    """One for each row where a text decides who plays, else one for all."""
     labels: dict[str, Array | None]
+    """Of the first partition, on the device."""
     total: int
     began_s: float = field(default_factory=time.perf_counter)
     model_evaluations: int = 0
@@ -68,7 +72,11 @@ class Work:
         self.started += 1
         instance = {name: array[number] for name, array in self.rows.items()}
         around = {name: array[number if len(array) > 1 else 0] for name, array in self.backgrounds.items()}
-        return number, place_row(self.loaded.model, instance, around, self.partition, self.labels)
+        which = number if len(self.partitions) > 1 else 0
+        labels = place_labels(self.loaded.model, self.partitions[which]) if which else self.labels
+        row = place_row(self.loaded.model, instance, around, self.partitions[which], labels)
+        row.notes = tuple(note for of_text in self.texts.values() for note in of_text[number].notes)
+        return number, row
 
     def count(self, evaluations: int, *, gradients: bool) -> None:
         """Note evaluations that were made for this job."""
@@ -132,14 +140,16 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         raise ComputeError(f"This worker does not have the method {spec.method}; are all workers of one version?")
     try:
         arrays = unpack(claim.inputs)
-        rows = decode_rows(spec, loaded, arrays, modalities)
-        backgrounds = backgrounds_of(spec, loaded, rows, arrays, modalities)
-        shapes = {name: array.shape[1:] for name, array in rows.items()}
-        partition = players_of(method, loaded.card, shapes, spec.params, modalities)
+        texts = passages_of(spec, loaded.card, loaded.readers, arrays)
+        rows = decode_rows(spec, loaded, arrays, modalities, texts)
+        backgrounds = backgrounds_of(spec, loaded, rows, arrays, modalities, texts)
+        partitions = partitions_of(method, loaded.card, rows, spec.params, modalities, texts)
     except RequestRefused as refused:  # what the API could not see from the card alone
         raise _failed(refused) from refused
-    per_row = method.cost(partition.players, spec.params) * _width(backgrounds)
-    return Work(claim, loaded, method, rows, backgrounds, partition, place_labels(loaded.model, partition), spec.rows * per_row)
+    calls = sum(method.cost(partition.players, spec.params) for partition in partitions)
+    total = calls * (spec.rows if len(partitions) == 1 else 1) * _width(backgrounds)
+    labels = place_labels(loaded.model, partitions[0])
+    return Work(claim, loaded, method, texts, rows, backgrounds, partitions, labels, total)
 
 
 def _failed(refused: RequestRefused) -> ComputeError:
@@ -150,13 +160,21 @@ def _failed(refused: RequestRefused) -> ComputeError:
 
 
 def _width(backgrounds: Rows) -> int:
-    return int(next(iter(backgrounds.values())).shape[1])
+    return len(next(iter(backgrounds.values()))[0])
 
 
 def _stacked(answers: list[RowAnswer]) -> Iterator[tuple[str, NDArray[Any]]]:
     for name in answers[0].attributions:
-        yield f"attributions.{name}", np.stack([answer.attributions[name] for answer in answers])
+        yield f"attributions.{name}", _stack([answer.attributions[name] for answer in answers])
     for name in answers[0].standard_errors:
-        yield f"standard_error.{name}", np.stack([answer.standard_errors[name] for answer in answers])
+        yield f"standard_error.{name}", _stack([answer.standard_errors[name] for answer in answers])
     yield "instance_output", np.array([answer.explanation.instance_output for answer in answers])
     yield "baseline_output", np.array([answer.explanation.baseline_output for answer in answers])
+
+
+def _stack(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """The rows' arrays as one, filled up with zeros where they differ in shape."""
+    if len({part.shape for part in parts}) == 1:
+        return np.stack(parts)
+    whole = np.max([part.shape for part in parts], axis=0)
+    return np.stack([np.pad(part, [(0, most - size) for most, size in zip(whole, part.shape, strict=True)]) for part in parts])
