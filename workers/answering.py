@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explainery.contract.errors import ExplaineryError, ModelFailed, ModelOutputNotFinite
+from explainery.contract.errors import ExplaineryError, MethodUnavailable, ModelFailed, ModelOutputNotFinite
 from workers.batching import Slice
 from workers.device import ran_out_of_memory
-from workers.explaining import Frame, FrameAnswer
-from workers.plugins import Array, Model
-from workers.points import Row, coalition_points, frame_points, path_points, per_point
-from workers.questions import Answer, Floats, GradientAnswer, Gradients, Question, Values
+from workers.frame import Frame
+from workers.looks import add_up_inside, answer_of, kind_of, shown
+from workers.plugins import Array, Inside, Model
+from workers.points import Row, coalition_points, frame_points, path_points
+from workers.questions import Answer, Floats, GradientAnswer, Gradients, Internals, Question, Values
+from workers.sums import Sums, add_up
 
 
 @dataclass(eq=False)
@@ -26,7 +28,7 @@ class Tally:
     question: Question | Frame
     outputs: Floats = field(init=False)
     """[evaluations, columns] for a frame, [evaluations] for the others."""
-    sums: dict[str, Array] = field(default_factory=dict)
+    sums: Sums = field(default_factory=Sums)
 
     def __post_init__(self) -> None:
         self.outputs = np.empty(0)
@@ -35,28 +37,28 @@ class Tally:
     def evaluations(self) -> int:
         """Evaluations the question costs on this row."""
         if isinstance(self.question, Frame):
-            return 1 + self.row.backgrounds
+            return self.question.evaluations(self.row)
         return self.question.evaluations * self.row.backgrounds
 
     @property
     def kind(self) -> Hashable:
         """Questions of one kind share a call."""
+        if isinstance(self.question, Internals):
+            return ("internals", *kind_of(self.question), self.row.shape_key)
         return ("gradients" if isinstance(self.question, Gradients) else "values", self.row.shape_key)
 
     def answer(self) -> Answer:
         """The answer, once every evaluation is in. Raises ModelOutputNotFinite when a gradient is not."""
         count = self.row.backgrounds
         if isinstance(self.question, Frame):
-            return FrameAnswer(self.outputs[0], self.outputs[1:].mean(axis=0))
+            return self.question.answer(self.outputs)
         outputs = self.outputs.reshape(-1, count).mean(axis=1)
         if isinstance(self.question, Values):
             return outputs
-        sums = {name: self.row.model.fetch(total) for name, total in self.sums.items()}
-        if not all(np.isfinite(total).all() for total in sums.values()):
-            raise ModelOutputNotFinite(
-                "The model's gradient is NaN or infinite for this row; use another baseline, or a method without gradients."
-            )
-        return GradientAnswer(sums, outputs)
+        sums = self.sums.fetched(self.row.model)
+        if isinstance(self.question, Internals):
+            return answer_of(sums, outputs, self.sums)
+        return GradientAnswer(sums["inputs"], outputs)
 
     def take(self, start: int, outputs: Floats) -> None:
         """Note outputs [points, ...] of evaluations from `start` on. Raises ModelOutputNotFinite."""
@@ -83,8 +85,11 @@ class Answering:
     def ask(self, chunk: Sequence[Slice[Tally]]) -> list[tuple[Slice[Tally], ModelOutputNotFinite]]:
         """Answer every slice of the chunk, in one call; return the slices whose output is not finite."""
         try:
-            gradients = isinstance(chunk[0].pending.question, Gradients)
-            parts = self._gradients(chunk) if gradients else self._values(chunk)
+            question = chunk[0].pending.question
+            if isinstance(question, Internals):
+                parts = self._internals(chunk, question)
+            else:
+                parts = self._gradients(chunk) if isinstance(question, Gradients) else self._values(chunk)
         except (MemoryError, KeyboardInterrupt, ExplaineryError):
             raise
         except Exception as error:  # a model may raise anything; its text may hold data and is not repeated
@@ -114,16 +119,42 @@ class Answering:
         tally = piece.pending.asker
         if isinstance(tally.question, Values):
             return coalition_points(tally.row, self._placed(tally.question.coalitions), piece.start, piece.stop)
-        return frame_points(tally.row, piece.start, piece.stop)
+        assert isinstance(tally.question, Frame)  # noqa: S101  # a chunk of values has no other questions
+        wanted = tally.question
+        return frame_points(tally.row, piece.start, piece.stop, instance=wanted.instance, baseline=wanted.baseline)
 
     def _gradients(self, chunk: Sequence[Slice[Tally]]) -> list[Floats]:
         built = [path_points(piece.pending.asker.row, _gradients_of(piece), piece.start, piece.stop) for piece in chunk]
         columns = np.concatenate([np.full(piece.stop - piece.start, piece.pending.asker.row.column) for piece in chunk])
         outputs, gradients = self._model.gradients(self._joined([points for points, _ in built]), columns)
         fetched = self._fetched(outputs, chunk)
-        for piece, rows, (points, baselines) in zip(chunk, _cut(chunk), built, strict=True):
-            _add_up(piece, {name: gradient[rows] for name, gradient in gradients.items()}, points, baselines)
+        for piece, rows, (_, baselines) in zip(chunk, _cut(chunk), built, strict=True):
+            tally, question = piece.pending.asker, _gradients_of(piece)
+            add_up(tally.sums, tally.row, question, piece, {name: part[rows] for name, part in gradients.items()}, baselines)
         return [fetched[rows] for rows in _cut(chunk)]
+
+    def _internals(self, chunk: Sequence[Slice[Tally]], question: Internals) -> list[Floats]:
+        """Ask for what the chunk's probe shows; rows whose target is the largest output learn which it is."""
+        looks = [shown(piece.pending.asker.row, _internals_of(piece), piece) for piece in chunk]
+        columns = np.concatenate([np.full(piece.stop - piece.start, piece.pending.asker.row.column) for piece in chunk])
+        start = None if looks[0].start is None else self._model.xp.concatenate([look.start for look in looks])
+        references = self._joined([look.baselines for look in looks]) if question.probe.paired else None
+        seen = self._inside.internals(self._joined([look.points for look in looks]), columns, question.probe, start, references)
+        scores, targets = self._fetched(seen.scores, chunk), self._model.fetch(seen.columns).astype(np.int64)
+        for piece, rows, look in zip(chunk, _cut(chunk), looks, strict=True):
+            tally = piece.pending.asker
+            if tally.row.column < 0:
+                tally.row.column = int(targets[rows][0])
+            if seen.references is not None:
+                tally.sums.note_references(self._model.fetch(seen.references[rows])[:, tally.row.column])
+            add_up_inside(tally.sums, tally.row, _internals_of(piece), piece, seen, rows, look.baselines)
+        return [scores[rows] for rows in _cut(chunk)]
+
+    @property
+    def _inside(self) -> Inside:
+        if not hasattr(self._model, "internals"):
+            raise MethodUnavailable("This model cannot be looked into; use a method that asks for values or gradients.")
+        return cast(Inside, self._model)
 
     def _fetched(self, outputs: Array, chunk: Sequence[Slice[Tally]]) -> Floats:
         """The outputs as float64, one row per point: a model that mixes its rows cannot be explained."""
@@ -146,24 +177,16 @@ class Answering:
         return known[1]
 
 
-def _add_up(piece: Slice[Tally], gradients: dict[str, Array], points: dict[str, Array], baselines: dict[str, Array]) -> None:
-    """Add weight * factor * gradient of each point to the question's sums, on the device, in single precision at least."""
-    tally, question = piece.pending.asker, _gradients_of(piece)
-    row = tally.row
-    weights = question.weights[np.arange(piece.start, piece.stop) // row.backgrounds] / row.backgrounds
-    for name, gradient in gradients.items():
-        weighted = gradient * per_point(row, name, weights, np.float32)
-        if question.factor == "difference":
-            weighted = weighted * (row.instance[name] - baselines[name])
-        total = weighted.sum(0)
-        if question.factor == "instance":
-            total = total * row.instance[name][0]
-        tally.sums[name] = tally.sums[name] + total if name in tally.sums else total
-
-
 def _gradients_of(piece: Slice[Tally]) -> Gradients:
     question = piece.pending.asker.question
     if not isinstance(question, Gradients):
+        raise TypeError("a chunk holds questions of one kind")
+    return question
+
+
+def _internals_of(piece: Slice[Tally]) -> Internals:
+    question = piece.pending.asker.question
+    if not isinstance(question, Internals):
         raise TypeError("a chunk holds questions of one kind")
     return question
 

@@ -17,7 +17,8 @@ from workers.batching import Pending, Slice, next_chunk
 from workers.explaining import RowAnswer, explain_row
 from workers.governor import Governor
 from workers.loaded import Loaded
-from workers.questions import Gradients
+from workers.points import Row
+from workers.questions import Gradients, Internals
 from workers.registry import Registry
 from workers.work import Work, take_in
 
@@ -70,7 +71,7 @@ class Batch:
         """What the planned chunk is, for people: no value of an input is in it."""
         if not self._chunk:
             return "nothing"
-        gradients = isinstance(self._chunk[0].pending.question, Gradients)
+        gradients = isinstance(self._chunk[0].pending.question, (Gradients, Internals))
         points = sum(piece.stop - piece.start for piece in self._chunk)
         return f"{points} {'gradients' if gradients else 'values'}"
 
@@ -127,10 +128,20 @@ class Batch:
         for work in self.works.values():
             while len(self._asking) < self._most_rows and (row := self._next_row(work, failures)) is not None:
                 number, placed = row
-                generator = explain_row(work.claim.spec, number, self._loaded.card, work.method, placed)
-                frame = next(generator)  # the frame is the engine's own question: no plugin has run yet
-                self._asking.append(_Asking(work, number, generator, self._pending(work, Tally(placed, frame))))
+                generator = explain_row(work.order, number, placed)
+                failures += self._begin(work, number, placed, generator)
         return failures
+
+    def _begin(self, work: Work, number: int, row: Row, generator: Generator[Any, Any, RowAnswer]) -> list[Failure]:
+        """Note a row's first question."""
+        try:
+            question = next(generator)
+        except ExplaineryError as error:
+            return [(work, error)]
+        except Exception as error:  # a method's own bug is its job's failure, never the batch's
+            return [(work, _bug(work, error))]
+        self._asking.append(_Asking(work, number, generator, self._pending(work, Tally(row, question))))
+        return []
 
     def _next_row(self, work: Work, failures: list[Failure]) -> Any:
         try:
@@ -167,7 +178,7 @@ class Batch:
         self._governor.went(kind, points, seconds)
         for piece in chunk:
             share = piece.stop - piece.start
-            owners[piece.pending].count(share, gradients=isinstance(piece.pending.question, Gradients))
+            owners[piece.pending].count(share, gradients=isinstance(piece.pending.question, (Gradients, Internals)))
             owners[piece.pending].compute_s += seconds * share / points
             owners[piece.pending].crowd = max(owners[piece.pending].crowd, points)
         return _once((owners[piece.pending], fault) for piece, fault in faults)
@@ -194,9 +205,7 @@ class Batch:
         except ExplaineryError as error:
             return [(asking.work, error)]
         except Exception as error:  # a method's own bug is its job's failure, never the batch's
-            log.exception("method_raised", job_id=asking.work.id, method=asking.work.claim.spec.method)
-            detail = f"The method {asking.work.claim.spec.method} raised {type(error).__name__}; the worker's log says where."
-            return [(asking.work, ComputeError(detail))]
+            return [(asking.work, _bug(asking.work, error))]
         asking.pending = self._pending(asking.work, Tally(asking.pending.asker.row, question))
         return []
 
@@ -224,6 +233,13 @@ def _once(failures: Iterable[Failure]) -> list[Failure]:
     for work, error in failures:
         first.setdefault(work.id, (work, error))
     return list(first.values())
+
+
+def _bug(work: Work, error: Exception) -> ComputeError:
+    """What a job fails with when its method raises."""
+    method = work.claim.spec.method
+    log.exception("method_raised", job_id=work.id, method=method)
+    return ComputeError(f"The method {method} raised {type(error).__name__}; the worker's log says where.")
 
 
 def _exhausted() -> ResourceExhausted:

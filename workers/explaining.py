@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
@@ -11,47 +12,105 @@ from numpy.typing import NDArray
 
 from explainery.contract.errors import InvalidTarget
 from explainery.contract.job import JobSpec
+from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import FLOATS, InputSpec, ModelCard
-from explainery.contract.result import Attribution, Explanation, Quality, Target
-from workers.game import Game, Partition
+from explainery.contract.result import Attribution, Explanation, MapInfo, Quality, Target
+from explainery.contract.tensors import map_key
+from workers.frame import Frame, FrameAnswer
+from workers.game import Game, InputView, Partition
 from workers.plugins import MethodPlugin
 from workers.points import Row
 from workers.quality import quality_of
-from workers.questions import Answer, Floats, Question, Solution
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The engine's own first question: the outputs at the instance and, averaged, at its baselines."""
-
-
-@dataclass(frozen=True)
-class FrameAnswer:
-    """`instance`, `baseline`: float64 [columns]."""
-
-    instance: Floats
-    baseline: Floats
+from workers.questions import Answer, Floats, InternalAnswer, Internals, Map, Question, Solution
 
 
 @dataclass(frozen=True, eq=False)
 class RowAnswer:
-    """A finished row: its explanation and its arrays by input name (standard errors only from sampling methods)."""
+    """A finished row: its explanation and its arrays by input or layer (standard errors only from sampling methods).
+
+    `maps`: by the key they are stored under.
+    """
 
     explanation: Explanation
     attributions: dict[str, NDArray[Any]]
     standard_errors: dict[str, NDArray[Any]]
+    maps: dict[str, NDArray[Any]]
 
 
-def explain_row(
-    job: JobSpec, number: int, card: ModelCard, method: MethodPlugin, row: Row
-) -> Generator[Question | Frame, Answer, RowAnswer]:
+@dataclass(frozen=True, eq=False)
+class Order:
+    """What a job asks of each of its rows."""
+
+    job: JobSpec
+    card: ModelCard
+    method: MethodPlugin
+    layers: tuple[LayerSpec, ...] = ()
+
+
+def explain_row(order: Order, number: int, row: Row) -> Generator[Question | Frame, Answer, RowAnswer]:
     """Explain row `number` of a job."""
-    frame: FrameAnswer = yield Frame()
-    target = job.target[number]
-    row.column = _column(target, frame.instance, card)
-    game = Game(row.partition, float(frame.instance[row.column]), float(frame.baseline[row.column]), job.seed)
-    solution = yield from method.explain(game, job.params)
-    return _summed_up(card, method, row, game, solution, target)
+    target = order.job.target[number]
+    game = Game(row.partition, seed=order.job.seed, layers=order.layers, inputs=_views(order.card, row))
+    if _at_once(order, target):
+        solution = yield from _framed_later(order, row, game, target)
+    else:
+        frame: FrameAnswer = yield Frame()
+        assert frame.instance is not None and frame.baseline is not None  # noqa: S101, PT018  # both were asked for
+        row.learn_baseline(frame.baseline)
+        row.column = _column(target, frame.instance, order.card)
+        game.instance_output, game.baseline_output = float(frame.instance[row.column]), float(frame.baseline[row.column])
+        solution = yield from order.method.explain(game, order.job.params)
+    return _summed_up(order, row, game, solution, target)
+
+
+def _at_once(order: Order, target: int | str | None) -> bool:
+    """Whether the method's first question shows the outputs too, so that they need not be asked for before."""
+    known = target == "predicted" or order.card.score_output.columns is not None
+    return order.method.SPEC.asks == ("internals",) and known
+
+
+def _framed_later(
+    order: Order, row: Row, game: Game, target: int | str | None
+) -> Generator[Question | Frame, Answer, Solution]:
+    """Drive a method whose answers show the outputs; what they have not shown is asked for at the end."""
+    row.column = -1 if target == "predicted" else int(target or 0)
+    steps = order.method.explain(game, order.job.params)
+    question = next(steps)
+    while True:
+        answer = yield question
+        if isinstance(answer, InternalAnswer) and isinstance(question, Internals):
+            _note_outputs(game, question, answer)
+        try:
+            question = steps.send(answer)
+        except StopIteration as done:
+            solution: Solution = done.value
+            break
+    ask_instance, known = math.isnan(game.instance_output), row.known_baseline
+    if ask_instance or (math.isnan(game.baseline_output) and known is None):
+        frame: FrameAnswer = yield Frame(instance=ask_instance, baseline=known is None)
+        if frame.baseline is not None:
+            row.learn_baseline(frame.baseline)
+            known = frame.baseline
+        if frame.instance is not None:
+            row.column = _column(target, frame.instance, order.card)
+            game.instance_output = float(frame.instance[row.column])
+    if math.isnan(game.baseline_output) and known is not None:
+        game.baseline_output = float(known[row.column])
+    return solution
+
+
+def _note_outputs(game: Game, question: Internals, answer: InternalAnswer) -> None:
+    """The outputs, where the answer shows them: at the instance itself, and at what it was paired with."""
+    if question.probe.unit is None and question.path is None and math.isnan(game.instance_output) and question.alphas[0] == 1.0:
+        game.instance_output = float(answer.outputs[0])
+        if answer.reference is not None:
+            game.baseline_output = answer.reference
+
+
+def _views(card: ModelCard, row: Row) -> tuple[InputView, ...]:
+    return tuple(
+        InputView(spec.name, tuple(row.instance[spec.name].shape[1:]), spec.modality, spec.layout) for spec in card.inputs
+    )
 
 
 def _column(target: int | str | None, outputs: Floats, card: ModelCard) -> int:
@@ -66,24 +125,33 @@ def _column(target: int | str | None, outputs: Floats, card: ModelCard) -> int:
     return column
 
 
-def _summed_up(
-    card: ModelCard, method: MethodPlugin, row: Row, game: Game, solution: Solution, target: int | str | None
-) -> RowAnswer:
-    output = card.score_output
+def _summed_up(order: Order, row: Row, game: Game, solution: Solution, target: int | str | None) -> RowAnswer:
+    card, output = order.card, order.card.score_output
     label = output.labels[row.column] if output.labels and row.column < len(output.labels) else None
-    shares = {spec.name: attribution_of(spec, row.partition, solution) for spec in card.sent}
+    inputs = () if solution.per_player is None and solution.per_element is None else card.sent
+    shares = {spec.name: attribution_of(spec, row.partition, solution) for spec in inputs}
+    layers = {name: array.astype(np.float32) for name, array in (solution.per_layer or {}).items()}
     errors = {}
     if solution.standard_error is not None:
         alone = Solution(per_player=solution.standard_error)
         errors = {spec.name: attribution_of(spec, row.partition, alone) for spec in card.sent}
+    maps = {_map_info(each): each.values.astype(np.float32) for each in solution.maps}
     explanation = Explanation(
         target=Target(output=output.name, index=None if target is None else row.column, label=label),
         instance_output=game.instance_output,
         baseline_output=game.baseline_output,
-        attributions=tuple(_described(spec, row.partition, solution, shares[spec.name]) for spec in card.sent),
-        quality=_noted(quality_of(game, solution, complete=method.SPEC.completeness), row.notes),
+        attributions=(
+            *(_described(spec, row.partition, solution, shares[spec.name]) for spec in inputs),
+            *(Attribution(input=name, shape=array.shape, datatype="FP32", layer=name) for name, array in layers.items()),
+        ),
+        quality=_noted(quality_of(game, solution, complete=order.method.SPEC.completeness), row.notes),
+        maps=tuple(maps),
     )
-    return RowAnswer(explanation, shares, errors)
+    return RowAnswer(explanation, shares | layers, errors, {map_key(described): array for described, array in maps.items()})
+
+
+def _map_info(each: Map) -> MapInfo:
+    return MapInfo(name=each.name, shape=each.values.shape, axes=each.axes, layer=each.layer)
 
 
 def _noted(quality: Quality, notes: tuple[str, ...]) -> Quality:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from explainery.contract.layers import LayerSpec
 from workers.questions import Answer, Question, Solution
 
 
@@ -47,14 +49,30 @@ class Partition:
         return slice(int(playing.min()), int(playing.max()) + 1) if playing.size else slice(0, 0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
+class InputView:
+    """What a method may know of an input: its name, one row's shape, and how it is laid out where it is a picture."""
+
+    name: str
+    shape: tuple[int, ...]
+    modality: str = "tensor"
+    layout: str | None = None
+
+
+@dataclass(eq=False)
 class Game:
-    """One row: `players` of `partition`, f(x) and f(b) (the mean over a background set), and the job's seed."""
+    """One row: `players` of `partition`, f(x) and f(b) (the mean over a background set), and the job's seed.
+
+    The outputs of a method that asks for nothing but internals come in with its first answer.
+    `layers`: the layers that the job's parameters name, in the model's order. `inputs`: in the card's order.
+    """
 
     partition: Partition
-    instance_output: float
-    baseline_output: float
-    seed: int
+    instance_output: float = math.nan
+    baseline_output: float = math.nan
+    seed: int = 0
+    layers: tuple[LayerSpec, ...] = ()
+    inputs: tuple[InputView, ...] = ()
 
     @property
     def players(self) -> int:

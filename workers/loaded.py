@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from explainery.contract.job import ModelRef
 from explainery.contract.model_card import ModelCard
+from workers.frame import KnownBaselines
 from workers.plugins import Model
 from workers.text.reader import Reader
 
@@ -25,3 +26,4 @@ class Loaded:
     sample: Mapping[str, NDArray[Any]]
     baseline: Mapping[str, NDArray[Any]]
     readers: Mapping[str, Reader] = field(default_factory=dict)
+    known_baselines: KnownBaselines = field(default_factory=KnownBaselines)

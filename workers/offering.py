@@ -50,7 +50,7 @@ def _entry(found: Found, registry: Registry, settings: Settings, verdict: Verdic
         card=card,
         players=None if fault else _players(card, registry),
         methods={
-            name: _availability(plugin.SPEC, card, _of_this_model(runtime.SPEC, verdict) if runtime else None, fault)
+            name: _availability(plugin.SPEC, card, _of_this_model(runtime.SPEC, card, verdict) if runtime else None, fault)
             for name, plugin in sorted(registry.methods.items())
         },
         fault=fault,
@@ -68,12 +68,9 @@ def _players(card: ModelCard, registry: Registry) -> int | None:
         return None
 
 
-def _of_this_model(runtime: RuntimeSpec, verdict: Verdict | None) -> RuntimeSpec:
-    """What the runtime answers of a model whose file shows that some questions cannot be."""
-    if verdict is None or not verdict.cannot:
-        return runtime
-    answers = tuple(kind for kind in runtime.answers if kind not in verdict.cannot)
-    return runtime.model_copy(update={"answers": answers, "cannot": runtime.cannot | verdict.cannot})
+def _of_this_model(runtime: RuntimeSpec, card: ModelCard, verdict: Verdict | None) -> RuntimeSpec:
+    """What the runtime answers of a model whose format, or whose file, shows that some questions cannot be."""
+    return runtime.of_format(card.format).without(verdict.cannot if verdict else {})
 
 
 def _availability(method: MethodSpec, card: ModelCard, runtime: RuntimeSpec | None, fault: str | None) -> Availability:

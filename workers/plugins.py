@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explainery.contract.catalogue import MethodSpec, RuntimeSpec, Verdict
+from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import InputSpec, ModelCard
 from explainery.settings import Settings
 from workers.game import Explaining, Game, Params, Partition
+from workers.questions import Probe
 
 Array = Any
 """An array of the model's own library, on its device."""
@@ -66,6 +68,48 @@ class Model(Protocol):
 
     def gradients(self, inputs: Mapping[str, Array], columns: NDArray[np.int64]) -> tuple[Array, dict[str, Array]]:
         """The output at each point's column [points], and its gradient to each input [points, *row]. Raises MemoryError."""
+        ...
+
+
+@dataclass
+class Shown:
+    """What a `Probe` has shown at each point, as arrays of the model's library. A layer's have their points in front.
+
+    `outputs`: [points, columns]. `scores`: [points], what was differentiated. `columns`: [points], the targets.
+    `references`: the outputs of the rows that the rules pair with the points.
+    """
+
+    outputs: Array
+    scores: Array
+    columns: Array
+    activations: dict[str, Array] = field(default_factory=dict)
+    gradients: dict[str, Array] = field(default_factory=dict)
+    inputs: dict[str, Array] = field(default_factory=dict)
+    references: Array | None = None
+
+
+class Inside(Protocol):
+    """What a loaded model has too when its runtime answers "internals"."""
+
+    @property
+    def layers(self) -> Sequence[LayerSpec]:
+        """Its layers, in the order in which they put out their results; found when first asked for."""
+        ...
+
+    def internals(
+        self,
+        inputs: Mapping[str, Array],
+        columns: NDArray[np.int64],
+        probe: Probe,
+        start: Array | None = None,
+        references: Mapping[str, Array] | None = None,
+    ) -> Shown:
+        """What the probe shows at a batch of points. Column -1: the largest output.
+
+        `start`: [points, *layer], what the layer puts out that the probe starts at. `references`: a row for each point, for
+        rules that pair.
+        Raises MemoryError, MethodUnavailable, InvalidTarget, OperationWithoutRule.
+        """
         ...
 
 

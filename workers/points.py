@@ -6,6 +6,7 @@ has B baselines. Functions here take a range of evaluations, so that any chunk o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from workers.draws import gaussian
 from workers.game import Partition
 from workers.plugins import Array, Model
-from workers.questions import Gradients, Noise
+from workers.questions import Floats, Gradients, Internals, Noise
 
 
 @dataclass(eq=False)
@@ -33,6 +34,9 @@ class Row:
     """max - min of each input: what noise is a share of."""
     precision: dict[str, np.dtype[Any]]
     column: int = -1
+    known_baseline: Floats | None = None
+    """The mean outputs [columns] at the baselines, where another row has shown them."""
+    learn_baseline: Callable[[Floats], None] = lambda outputs: None
     labels: dict[str, Array | None] = field(default_factory=dict)
     """Player of each element, flat, on the device; None where players are the elements in order."""
     notes: tuple[str, ...] = ()
@@ -75,9 +79,10 @@ def place_labels(model: Model, partition: Partition) -> dict[str, Array | None]:
     return placed
 
 
-def frame_points(row: Row, start: int, stop: int) -> dict[str, Array]:
-    """Evaluation 0 is the instance, 1 .. B its baselines."""
-    both = {name: row.model.xp.concatenate([x, row.baselines[name]]) for name, x in row.instance.items()}
+def frame_points(row: Row, start: int, stop: int, *, instance: bool = True, baseline: bool = True) -> dict[str, Array]:
+    """Evaluation 0 is the instance, 1 .. B its baselines; either may be left out."""
+    sides = [row.instance] * instance + [row.baselines] * baseline
+    both = {name: row.model.xp.concatenate([side[name] for side in sides]) for name in row.instance}
     return {name: array[start:stop] for name, array in both.items()}
 
 
@@ -101,7 +106,7 @@ def coalition_points(row: Row, masks: Array, start: int, stop: int) -> dict[str,
     return points
 
 
-def path_points(row: Row, question: Gradients, start: int, stop: int) -> tuple[dict[str, Array], dict[str, Array]]:
+def path_points(row: Row, question: Gradients | Internals, start: int, stop: int) -> tuple[dict[str, Array], dict[str, Array]]:
     """Points b + alpha (x - b) + noise, and the baseline of each point.
 
     Written alpha x + (1 - alpha) b, which is x itself where alpha is 1, however far the baseline is.
@@ -114,7 +119,7 @@ def path_points(row: Row, question: Gradients, start: int, stop: int) -> tuple[d
     for name, x in row.instance.items():
         b = used[name] = row.baselines[name][which]
         points[name] = per_point(row, name, alphas) * x + per_point(row, name, 1 - alphas) * b
-        if question.noise is not None:
+        if isinstance(question, Gradients) and question.noise is not None:
             points[name] = points[name] + _noise(row, question.noise, name, order // row.backgrounds)
     return points, used
 

@@ -38,7 +38,8 @@ def completeness_gap(game: Game, solution: Solution) -> float:
     if solution.per_player is not None:
         total = float(solution.per_player.sum())
     else:
-        total = sum(float(part.sum()) for part in (solution.per_element or {}).values())
+        parts = solution.per_element or solution.per_layer or {}
+        total = sum(float(part.sum()) for part in parts.values())
     return abs(total - game.difference) / max(abs(game.difference), 1e-12)
 
 

@@ -71,6 +71,8 @@ class Rules:
 
     name: str
     options: tuple[tuple[str, Any], ...] = ()
+    paired: bool = False
+    """Whether each point is compared with its baseline, in one pass (DeepLIFT)."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,11 @@ class Probe:
     rules: Rules | None = None
     unit: Unit | None = None
     start: str | None = None
+
+    @property
+    def paired(self) -> bool:
+        """Whether the rules compare each point with its baseline, in one pass."""
+        return self.rules is not None and self.rules.paired
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +158,8 @@ class InternalAnswer:
     gradients: dict[str, Floats] = field(default_factory=dict)
     steps: dict[str, Floats] = field(default_factory=dict)
     sums: dict[str, Floats] = field(default_factory=dict)
+    reference: float | None = None
+    """The score of what the points were paired with, where rules pair them."""
 
 
 @dataclass(frozen=True)
@@ -165,17 +174,33 @@ Answer = Any
 """Floats for `Values`, `GradientAnswer` for `Gradients`, `InternalAnswer` for `Internals`."""
 
 
+@dataclass(frozen=True, eq=False)
+class Map:
+    """An array that goes with an answer, beside its attributions: a raw map, attention weights, a picture.
+
+    `axes`: what each axis is ("row", "column", "head", "query", ...). `layer`: where it was seen.
+    """
+
+    name: str
+    values: Floats
+    axes: tuple[str, ...]
+    layer: str | None = None
+
+
 @dataclass(frozen=True)
 class Solution:
-    """What a method returns for one row: either one value per player, or one per element of every input.
+    """What a method returns for one row: values per player, per element of every input, or per element of a layer's output.
 
-    `per_player`: float64 [players]. `per_element`: input name -> array shaped like one row.
+    `per_player`: float64 [players]. `per_element`: input name -> array shaped like one row. `per_layer`: layer -> array shaped
+    like one row of it. `maps`: what goes with them.
     `standard_error`: float64 [players], for sampling methods. `error`: the figure that `tolerance` was compared with.
     `notes`: what a reader should know (and why `converged` is False, when it is).
     """
 
     per_player: Floats | None = None
     per_element: dict[str, Floats] | None = None
+    per_layer: dict[str, Floats] | None = None
+    maps: tuple[Map, ...] = ()
     standard_error: Floats | None = None
     error: float | None = None
     converged: bool | None = None

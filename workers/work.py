@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from explainery.contract.errors import ComputeError, DeadlineExceeded, RequestRe
 from explainery.contract.result import Cost, ModelUsed, Result
 from explainery.contract.tensors import pack_result, unpack
 from explainery.store.jobs import Advance, Claim
-from workers.explaining import RowAnswer
+from workers.explaining import Order, RowAnswer
 from workers.features import partitions_of
+from workers.frame import baseline_key
 from workers.game import Partition
 from workers.inputs import Rows, backgrounds_of, decode_rows
 from workers.loaded import Loaded
+from workers.named_layers import layers_of
 from workers.plugins import Array, MethodPlugin
 from workers.points import Row, place_labels, place_row
 from workers.registry import Registry
@@ -45,6 +48,9 @@ class Work:
     labels: dict[str, Array | None]
     """Of the first partition, on the device."""
     total: int
+    order: Order
+    around: bytes | None
+    """What tells the baselines apart, where all rows share them."""
     began_s: float = field(default_factory=time.perf_counter)
     model_evaluations: int = 0
     gradient_evaluations: int = 0
@@ -76,6 +82,9 @@ class Work:
         labels = place_labels(self.loaded.model, self.partitions[which]) if which else self.labels
         row = place_row(self.loaded.model, instance, around, self.partitions[which], labels)
         row.notes = tuple(note for of_text in self.texts.values() for note in of_text[number].notes)
+        if self.around is not None:
+            row.known_baseline = self.loaded.known_baselines.find(self.around)
+            row.learn_baseline = partial(self.loaded.known_baselines.note, self.around)
         return number, row
 
     def count(self, evaluations: int, *, gradients: bool) -> None:
@@ -87,7 +96,7 @@ class Work:
 
     def advance(self) -> Advance:
         """How far the job is."""
-        gradients = "gradients" in self.method.SPEC.asks
+        gradients = "values" not in self.method.SPEC.asks
         done = self.gradient_evaluations if gradients else self.model_evaluations
         unit = "gradient_evaluations" if gradients else "model_evaluations"
         return Advance(self.id, self.claim.fence, done, max(self.total, done), unit)
@@ -144,12 +153,21 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         rows = decode_rows(spec, loaded, arrays, modalities, texts)
         backgrounds = backgrounds_of(spec, loaded, rows, arrays, modalities, texts)
         partitions = partitions_of(method, loaded.card, rows, spec.params, modalities, texts)
+        layers = layers_of(method.SPEC, loaded.model, spec.params)
     except RequestRefused as refused:  # what the API could not see from the card alone
         raise _failed(refused) from refused
     calls = sum(method.cost(partition.players, spec.params) for partition in partitions)
     total = calls * (spec.rows if len(partitions) == 1 else 1) * _width(backgrounds)
-    labels = place_labels(loaded.model, partitions[0])
-    return Work(claim, loaded, method, texts, rows, backgrounds, partitions, labels, total)
+    return Work(
+        claim, loaded, method, texts, rows, backgrounds, partitions, place_labels(loaded.model, partitions[0]), total,
+        Order(spec, loaded.card, method, layers), _around(backgrounds),
+    )  # fmt: skip
+
+
+def _around(backgrounds: Rows) -> bytes | None:
+    """What tells the baselines apart where all rows share them; those of texts hold the row's own special tokens."""
+    shared = {name: array for name, array in backgrounds.items() if isinstance(array, np.ndarray) and len(array) == 1}
+    return baseline_key(shared) if len(shared) == len(backgrounds) else None
 
 
 def _failed(refused: RequestRefused) -> ComputeError:
@@ -166,6 +184,8 @@ def _width(backgrounds: Rows) -> int:
 def _stacked(answers: list[RowAnswer]) -> Iterator[tuple[str, NDArray[Any]]]:
     for name in answers[0].attributions:
         yield f"attributions.{name}", _stack([answer.attributions[name] for answer in answers])
+    for name in answers[0].maps:
+        yield name, _stack([answer.maps[name] for answer in answers])
     for name in answers[0].standard_errors:
         yield f"standard_error.{name}", _stack([answer.standard_errors[name] for answer in answers])
     yield "instance_output", np.array([answer.explanation.instance_output for answer in answers])

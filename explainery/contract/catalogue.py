@@ -17,6 +17,9 @@ from explainery.contract.model_card import ModelCard
 QuestionKind = Literal["values", "gradients", "internals"]
 """What a method may ask of a model, and a runtime may be able to answer (see `workers/questions.py`)."""
 
+LayerKind = Literal["any", "map", "attention", "embedding"]
+"""What a method needs of a layer: nothing, a spatial map, attention weights, or one vector per token."""
+
 ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes"]
 """`features`: groups of inputs that move together (see `check_features`). `sizes`: an integer, or one per axis."""
 
@@ -73,6 +76,10 @@ class MethodSpec(Frozen):
     random: bool = False
     reference: str
     """The paper or text that defines it."""
+    layer: LayerKind | None = None
+    """What it needs of the layer that it looks at; None where it looks at none."""
+    all_layers: bool = False
+    """Whether "auto" means every layer of that kind, and not the last."""
     max_players: int | None = None
     """More players than this are refused at the door (methods that enumerate coalitions)."""
 
@@ -103,6 +110,19 @@ class RuntimeSpec(Frozen):
     answers: tuple[QuestionKind, ...]
     cannot: dict[QuestionKind, str] = {}
     """Why a kind of question cannot be answered, in a sentence a client can act on."""
+    formats_cannot: dict[str, dict[QuestionKind, str]] = {}
+    """The same for single formats."""
+
+    def of_format(self, file_format: str) -> RuntimeSpec:
+        """What the runtime answers of a file of this format."""
+        return self.without(self.formats_cannot.get(file_format, {}))
+
+    def without(self, cannot: Mapping[QuestionKind, str]) -> RuntimeSpec:
+        """The same runtime where some kinds of question cannot be answered."""
+        if not cannot:
+            return self
+        answers = tuple(kind for kind in self.answers if kind not in cannot)
+        return self.model_copy(update={"answers": answers, "cannot": self.cannot | dict(cannot)})
 
 
 class Availability(Frozen):

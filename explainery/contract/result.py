@@ -34,6 +34,21 @@ class Attribution(_Frozen):
     datatype: Literal["FP32", "FP64"]
     features: tuple[str, ...] | None = None
     offsets: tuple[tuple[int, int], ...] | None = None
+    layer: str | None = None
+    """The layer whose output was attributed to; `input` names it, too. None for an input of the model."""
+
+
+class MapInfo(_Frozen):
+    """An array that goes with an explanation, without its numbers: a raw map, attention weights, a picture.
+
+    `axes`: what each axis of `shape` is.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    datatype: Literal["FP32"] = "FP32"
+    axes: tuple[str, ...]
+    layer: str | None = None
 
 
 class Quality(_Frozen):
@@ -58,6 +73,7 @@ class Explanation(_Frozen):
     baseline_output: float
     attributions: tuple[Attribution, ...]
     quality: Quality
+    maps: tuple[MapInfo, ...] = ()
 
 
 class Cost(_Frozen):

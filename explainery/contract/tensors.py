@@ -5,6 +5,7 @@ tensors are stacked over the job's rows:
 
     attributions.<input>      [rows, *shape of the attribution], filled up with zeros where rows have different ones
     standard_error.<input>    the same shape, for sampling methods
+    maps.<name>[.<layer>]     [rows, *shape of the map], for methods that give any
     instance_output, baseline_output    [rows]
 """
 
@@ -17,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from explainery.contract.errors import InputNotFinite, InvalidInput
-from explainery.contract.result import Result
+from explainery.contract.result import MapInfo, Result
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,12 +86,19 @@ def result_document(blob: bytes) -> dict[str, Any]:
             attribution["data"] = own_part(arrays[f"attributions.{name}"][row], attribution["shape"]).reshape(-1)
             errors = arrays.get(f"standard_error.{name}")
             attribution["standard_error"] = None if errors is None else own_part(errors[row], attribution["shape"]).reshape(-1)
+        for number, described in enumerate(result.explanations[row].maps):
+            explanation["maps"][number]["data"] = own_part(arrays[map_key(described)][row], described.shape).reshape(-1)
     return document
 
 
 def own_part(stacked: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
     """What is a row's own of its place in a stack: texts have attributions of different lengths."""
     return stacked[tuple(slice(size) for size in shape)]
+
+
+def map_key(described: MapInfo) -> str:
+    """What a map's array is called."""
+    return f"maps.{described.name}" + (f".{described.layer}" if described.layer else "")
 
 
 def result_npz(blob: bytes) -> bytes:

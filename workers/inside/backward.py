@@ -19,7 +19,7 @@ class Backward(TorchFunctionMode):
     """Base of the families. `options`: the numbers of the question's `Rules`. `where`: the module that computes at the moment.
 
     `paired`: the batch is instance rows followed by as many reference rows, point by point.
-    `relevance`: what flows backwards is relevance: it starts as the score itself and is not multiplied with the input at the end.
+    `relevance`: what flows backwards is relevance: it starts as the score itself, and is the answer as it arrives.
     """
 
     paired: ClassVar[bool] = False
@@ -34,4 +34,6 @@ class Backward(TorchFunctionMode):
         """The error that names an operation, and the module that computes it."""
         place = self.where()
         at = f" in {place}" if place else ""
-        return OperationWithoutRule(f"{method} has no rule for {function}{at}; use a method that needs none, such as integrated_gradients.")
+        return OperationWithoutRule(
+            f"{method} has no rule for {function}{at}; use a method that needs none, such as integrated_gradients."
+        )

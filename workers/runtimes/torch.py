@@ -7,6 +7,7 @@ import io
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,23 @@ from numpy.typing import NDArray
 from safetensors.torch import load as load_safetensors
 
 from explainery.contract.catalogue import RuntimeSpec
-from explainery.contract.errors import ModelUnloadable
+from explainery.contract.errors import MethodUnavailable, ModelUnloadable
+from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import ModelCard
 from explainery.settings import Settings
+from workers.card_arrays import sample_of
 from workers.device import memory_or, numerics
-from workers.plugins import Place
+from workers.inside.looking import Looking
+from workers.inside.watched import Watched
+from workers.plugins import Place, Shown
+from workers.questions import Probe
 
 SPEC = RuntimeSpec(
     name="torch",
     title="PyTorch",
     formats=("safetensors", "state_dict", "pt2", "torchscript"),
-    answers=("values", "gradients"),
-    cannot={"internals": "inner activations are not served yet"},
+    answers=("values", "gradients", "internals"),
+    formats_cannot={"torchscript": {"internals": "TorchScript cannot be looked into; save the model as safetensors or ONNX"}},
 )
 CODE_FORMATS = ("pt2", "torchscript")
 Forward = Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]
@@ -46,8 +52,10 @@ def load(card: ModelCard, files: Mapping[str, bytes], place: Place) -> TorchMode
     """Build the module, frozen and in evaluation mode, on the device. Raises ModelUnloadable."""
     content = files[str(card.file)]
     module: torch.nn.Module
+    inner: torch.nn.Module | None = None
     if card.format == "pt2":
-        module = torch.export.load(io.BytesIO(content)).module()
+        program = torch.export.load(io.BytesIO(content))
+        module, inner = program.module(), _unflattened(program)
     elif card.format == "torchscript":
         with warnings.catch_warnings():  # the format's deprecation is the model owner's to act on
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -58,7 +66,7 @@ def load(card: ModelCard, files: Mapping[str, bytes], place: Place) -> TorchMode
         module.eval()
     for parameter in module.parameters():
         parameter.requires_grad_(False)
-    return TorchModel(card, module, torch.device(place.device))
+    return TorchModel(card, module, torch.device(place.device), inner, sample_of(card, files))
 
 
 class TorchModel:
@@ -66,7 +74,14 @@ class TorchModel:
 
     xp = torch
 
-    def __init__(self, card: ModelCard, module: torch.nn.Module, device: torch.device) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        module: torch.nn.Module,
+        device: torch.device,
+        inner: torch.nn.Module | None = None,
+        sample: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
         # channels-last convolutions are about 1.5 times as fast on CPU, and no slower elsewhere
         self._pictures = any(isinstance(part, torch.nn.Conv2d) for part in module.modules())
         self._module = module.to(device)
@@ -81,6 +96,36 @@ class TorchModel:
         self.values_s = 0.0
         """Seconds that `forward` has taken."""
         self._twin: Forward | None = None
+        self._inner = inner
+        self._card = card
+        self._sample = sample or {}
+
+    @cached_property
+    def _looking(self) -> Looking:
+        if card_cannot := SPEC.formats_cannot.get(self._card.format, {}).get("internals"):
+            raise MethodUnavailable(f"{card_cannot}.")
+        body = self._module if self._inner is None else self._inner.to(self._device)
+        net = Watched(body, lambda part, inputs: self.explained(part(*(self._laid_out(inputs[name]) for name in self._names))))
+        return Looking(net, self._card, self._sample, self._all_placed, self._device, recurrent=self._recurrent)
+
+    @property
+    def layers(self) -> tuple[LayerSpec, ...]:
+        """Its layers, in the order in which they put out their results. Raises MethodUnavailable for TorchScript."""
+        return self._looking.specs
+
+    def internals(
+        self,
+        inputs: Mapping[str, torch.Tensor],
+        columns: NDArray[np.int64],
+        probe: Probe,
+        start: torch.Tensor | None = None,
+        references: Mapping[str, torch.Tensor] | None = None,
+    ) -> Shown:
+        """What the probe shows; see `workers.plugins.Inside`."""
+        return self._looking.ask(inputs, columns, probe, start, references)
+
+    def _all_placed(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, torch.Tensor]:
+        return {name: self.place(array) for name, array in arrays.items()}
 
     @property
     def has_twin(self) -> bool:
@@ -172,6 +217,17 @@ class _Alone(torch.nn.Module):
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         return self._explained(self.module(*inputs))
+
+
+def _unflattened(program: torch.export.ExportedProgram) -> torch.nn.Module | None:
+    """The program with the modules it was exported from; None where it does not say."""
+    try:
+        module: torch.nn.Module = torch.export.unflatten(program)
+    except Exception:  # whatever an exported program lacks: it is explained without its layers
+        return None
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    return module
 
 
 def _built(card: ModelCard, content: bytes) -> torch.nn.Module:

@@ -51,9 +51,7 @@ class Reader:
         mask = self._token_id(spec.mask_token, *MASKS)
         absent = self._pad if mask is None else mask
         if absent is None:
-            raise self._unfit(
-                "has neither a mask nor a padding token; name a token that says little as mask_token in the card"
-            )
+            raise self._unfit("has neither a mask nor a padding token; name a token that says little as mask_token in the card")
         self.absent = absent
         self._left = padding.get("direction") == "left"
         self._length = spec.row_elements

@@ -1,0 +1,92 @@
+"""Questions about a model's inside -> what its runtime is asked, and what it shows -> the question's sums."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from workers.plugins import Array, Shown
+from workers.points import Row, path_points
+from workers.questions import Floats, InternalAnswer, Internals
+from workers.sums import Points, Sums, add_up, weights_of
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """The points of a slice: inputs, the baseline of each, and what the layer puts out that the probe starts at."""
+
+    points: dict[str, Array]
+    baselines: dict[str, Array]
+    start: Array | None = None
+
+
+def kind_of(question: Internals) -> tuple[Hashable, ...]:
+    """Questions of one kind share a call."""
+    return (question.probe, None if question.path is None else question.path.instance.shape)
+
+
+def shown(row: Row, question: Internals, points: Points) -> Look:
+    """Build the points of evaluations `points.start` to `points.stop`."""
+    if question.path is None:
+        return Look(*path_points(row, question, points.start, points.stop))
+    order = np.arange(points.start, points.stop)
+    which, at = order % row.backgrounds, order // row.backgrounds
+    path, shape = question.path, (-1, *([1] * question.path.instance.ndim))
+    alphas = question.alphas[at].reshape(shape)
+    start = alphas * path.instance + (1 - alphas) * path.baselines[which % len(path.baselines)]
+    precision = next((kind for kind in row.precision.values() if kind.kind == "f"), np.dtype(np.float32))
+    here = row.model.place(np.zeros(len(order), dtype=np.int64))
+    return Look(
+        {name: array[here] for name, array in row.instance.items()},
+        {name: array[row.model.place(which)] for name, array in row.baselines.items()},
+        row.model.place(start.astype(precision)),
+    )
+
+
+def add_up_inside(
+    sums: Sums, row: Row, question: Internals, points: Points, seen: Shown, rows: slice, baselines: dict[str, Array]
+) -> None:
+    """Add what was shown at a slice's points, `rows` of the call, to the question's sums."""
+    weights = weights_of(row, question, points)
+    for what, tensors in (("activations", seen.activations), ("gradients", seen.gradients)):
+        for name, tensor in tensors.items():
+            sums.add(what, name, _weighted(row, tensor[rows], weights))
+    if question.probe.steps:
+        for name in question.probe.layers:
+            _add_steps(sums, row, name, seen.activations[name][rows], seen.gradients[name][rows])
+    add_up(sums, row, question, points, {name: part[rows] for name, part in seen.inputs.items()}, baselines)
+
+
+def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums) -> InternalAnswer:
+    """The answer, once every point is in."""
+    return InternalAnswer(
+        outputs,
+        found.get("activations", {}),
+        found.get("gradients", {}),
+        found.get("steps", {}),
+        found.get("inputs", {}),
+        sums.reference,
+    )
+
+
+def _weighted(row: Row, tensor: Array, weights: Floats) -> Array:
+    if len(weights) == 1:
+        return tensor[0] * float(weights[0])
+    return (tensor * row.model.place(weights.astype(np.float32)).reshape(-1, *([1] * (tensor.ndim - 1)))).sum(0)
+
+
+def _add_steps(sums: Sums, row: Row, name: str, activations: Array, gradients: Array) -> None:
+    """Add gradient times the activation's change to the next point of the same baseline."""
+    join: Any = row.model.xp.concatenate
+    if name in sums.last:
+        activations, gradients = (
+            join([last, now]) for last, now in zip(sums.last[name], (activations, gradients), strict=True)
+        )
+    count = row.backgrounds
+    sums.last[name] = (activations[-count:], gradients[-count:])
+    if len(activations) > count:
+        changes = (activations[count:] - activations[:-count]) * gradients[:-count]
+        sums.add("steps", name, changes.sum(0) / count)

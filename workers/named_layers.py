@@ -1,0 +1,28 @@
+"""The layers that a job's parameters name, looked up in the loaded model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from explainery.contract.catalogue import MethodSpec
+from explainery.contract.errors import UnknownLayer
+from explainery.contract.layers import AUTO, LayerSpec, chosen
+from workers.plugins import Model
+
+
+def layers_of(method: MethodSpec, model: Model, params: Mapping[str, Any]) -> tuple[LayerSpec, ...]:
+    """The layer that `layer` names; all that fit where the method looks at all of them.
+
+    Raises what `explainery.contract.layers.chosen` does, MethodUnavailable where a model cannot be looked into.
+    """
+    if method.layer is None:
+        return ()
+    layers: tuple[LayerSpec, ...] = getattr(model, "layers", ())
+    if not layers:
+        raise UnknownLayer("No layer of this model could be found; give its card a [sample] that it can be called with.")
+    asked = params.get("layer", AUTO)
+    if method.all_layers and asked == AUTO:
+        found = tuple(layer for layer in layers if layer.is_a(method.layer))
+        return found or (chosen(layers, asked, method.layer),)
+    return (chosen(layers, asked, method.layer),)
