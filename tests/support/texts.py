@@ -11,6 +11,9 @@ import repos
 import torch
 from text_nets import planted
 
+from explainery.contract.model_card import InputSpec, parse_card
+from workers.text.reader import Reader, readers_of
+
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PLAIN = (
     "the", "a", "this", "that", "film", "plot", "actor", "scene", "music", "ending", "was",
@@ -48,6 +51,18 @@ def text_input(length: int = -1, *, mask: bool = True, types: bool = False, data
     if types:
         tables += repos.tensor_input("token_type_ids", [length], datatype, "text_types")
     return tables
+
+
+def reader(content: bytes | None = None, length: int = -1, **more: Any) -> Reader:
+    """The reader of an input of a model with that tokenizer."""
+    card = parse_card(f'title = "m"\nformat = "stub"\n{text_input(length, **more)}{repos.output(1)}[stub]\nform = "linear"\n')
+    return readers_of(card, {"tokenizer.json": tokenizer() if content is None else content})["input_ids"]
+
+
+def spec(modality: str, datatype: str) -> InputSpec:
+    """An input of any number of tokens."""
+    more = {"tokenizer": "t.json"} if modality == "text" else {}
+    return InputSpec(name="x", datatype=datatype, shape=(-1, -1), modality=modality, **more)  # type: ignore[arg-type]
 
 
 def sentences(count: int, seed: int, planted_share: float = 0.5) -> list[str]:
@@ -108,8 +123,20 @@ WORTH = np.array([0.0, 0.5, 100.0, -100.0, 0.25] + [1.0 + number for number in r
 """What each token adds in the model that `add_sum` writes: [CLS] and [SEP] very much, to be seen should they play."""
 
 
-def add_sum(folder: Path, name: str = "sum", length: int = -1, **more: Any) -> Path:
-    """score = sum over the attended tokens of WORTH, as ONNX with BERT's three inputs."""
+def add_sum(
+    folder: Path,
+    name: str = "sum",
+    length: int = -1,
+    *,
+    tokenizer_file: bytes | None = None,
+    more: str = "",
+    beside: str = "",
+    **of_text: Any,
+) -> Path:
+    """score = sum over the attended tokens of WORTH, as ONNX with BERT's three inputs.
+
+    `more`: the rest of the card; `beside`: an input called table, of two numbers that are added.
+    """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -120,22 +147,42 @@ def add_sum(folder: Path, name: str = "sum", length: int = -1, **more: Any) -> P
         helper.make_node("Add", ["attention_mask", "token_type_ids"], ["whole"]),  # types are 0 here
         helper.make_node("Cast", ["whole"], ["attended"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["each", "attended"], ["kept"]),
-        helper.make_node("ReduceSum", ["kept", "axis"], ["score"], keepdims=1),
+        helper.make_node("ReduceSum", ["kept", "axis"], ["of_text"], keepdims=1),
+        *([helper.make_node("ReduceSum", ["table", "axis"], ["of_table"], keepdims=1)] if beside else []),
+        helper.make_node("Add", ["of_text", "of_table" if beside else "nothing"], ["score"]),
     ]
     graph = helper.make_graph(
         nodes,
         name,
-        [helper.make_tensor_value_info(each, TensorProto.INT64, ["n", size]) for each in names],
+        [
+            *(helper.make_tensor_value_info(each, TensorProto.INT64, ["n", size]) for each in names),
+            *([helper.make_tensor_value_info("table", TensorProto.FLOAT, ["n", 2])] if beside else []),
+        ],
         [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["n", 1])],
-        [numpy_helper.from_array(WORTH.astype(np.float32), "worth"), numpy_helper.from_array(np.array([1]), "axis")],
+        [
+            numpy_helper.from_array(WORTH.astype(np.float32), "worth"),
+            numpy_helper.from_array(np.array([1]), "axis"),
+            numpy_helper.from_array(np.zeros(1, np.float32), "nothing"),
+        ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.checker.check_model(model)
-    given = more.pop("tokenizer_file", None) or tokenizer()
-    card = f'title = "{name}"\nformat = "onnx"\nfile = "model.onnx"\n{text_input(length, types=True, **more)}{repos.output(1)}'
-    return repos.write(folder, name, card, {"model.onnx": model.SerializeToString(), "tokenizer.json": given})
+    inputs = text_input(length, types=True, **of_text) + beside
+    card = f'title = "{name}"\nformat = "onnx"\nfile = "model.onnx"\n{inputs}{repos.output(1)}{more}'
+    files = {"model.onnx": model.SerializeToString(), "tokenizer.json": tokenizer_file or tokenizer()}
+    return repos.write(folder, name, card, files)
 
 
 def worth(*words: str) -> list[float]:
     """What words of the vocabulary add to the output of `add_sum` above a mask token."""
     return [float(WORTH[VOCABULARY.index(word)] - WORTH[VOCABULARY.index("[MASK]")]) for word in words]
+
+
+UNREAL = sum(worth("un", "##real"))
+CLS_SEP = 0.0
+TEXTS = {
+    "The unreal film, dull!": [*worth("the"), UNREAL, *worth("film", ",", "dull", "!")],
+    "superb": worth("superb"),
+    "long  and\tshort": [*worth("long"), float(WORTH[1] - WORTH[4]), *worth("short")],
+}
+"""Texts of different lengths, and the share of each word in the output of `add_sum`. [CLS] and [SEP] add nothing together."""
