@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -134,3 +136,10 @@ def test_a_card_must_name_what_a_tokenizer_lacks() -> None:
         reader(mask_token="<hole>")  # noqa: S106  no password
     with pytest.raises(ModelUnloadable, match="so many special tokens"):
         reader(max_tokens=2)
+
+
+def test_no_hub_is_ever_asked() -> None:
+    """The library declares a client of the hub, and imports it to download only."""
+    program = "import sys, tokenizers; print([name for name in sys.modules if 'huggingface' in name or 'httpx' in name])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
