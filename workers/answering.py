@@ -71,7 +71,7 @@ class Tally:
         self.outputs[start : start + len(outputs)] = outputs
 
 
-Masks = dict[int, tuple[NDArray[np.bool_], Array]]
+Masks = dict[int, tuple[NDArray[Any], Array]]
 """Coalitions already on the device, by identity: rows that share a plan share its masks."""
 
 
@@ -147,7 +147,7 @@ class Answering:
                 tally.row.column = int(targets[rows][0])
             if seen.references is not None:
                 tally.sums.note_references(self._model.fetch(seen.references[rows])[:, tally.row.column])
-            add_up_inside(tally.sums, tally.row, _internals_of(piece), piece, seen, rows, look.baselines)
+            add_up_inside(tally.sums, tally.row, _internals_of(piece), piece, seen, rows, look)
         return [scores[rows] for rows in _cut(chunk)]
 
     @property
@@ -168,12 +168,12 @@ class Answering:
             return parts[0]
         return {name: self._model.xp.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _placed(self, coalitions: NDArray[np.bool_]) -> Array:
+    def _placed(self, coalitions: NDArray[np.bool_] | Floats) -> Array:
         known = self._masks.get(id(coalitions))
         if known is None or known[0] is not coalitions:
             if len(self._masks) >= 16:  # a few plans are in use at a time
                 self._masks.clear()
-            known = self._masks[id(coalitions)] = (coalitions, self._model.place(coalitions))
+            known = self._masks[id(coalitions)] = (coalitions, self._model.place(_narrow(coalitions)))
         return known[1]
 
 
@@ -182,6 +182,11 @@ def _gradients_of(piece: Slice[Tally]) -> Gradients:
     if not isinstance(question, Gradients):
         raise TypeError("a chunk holds questions of one kind")
     return question
+
+
+def _narrow(coalitions: NDArray[Any]) -> NDArray[Any]:
+    """Shares in single precision."""
+    return coalitions if coalitions.dtype == np.bool_ else coalitions.astype(np.float32)
 
 
 def _internals_of(piece: Slice[Tally]) -> Internals:

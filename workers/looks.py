@@ -21,6 +21,8 @@ class Look:
     points: dict[str, Array]
     baselines: dict[str, Array]
     start: Array | None = None
+    reach: Array | None = None
+    """Instance minus baseline at that layer, where gradients are multiplied with it."""
 
 
 def kind_of(question: Internals) -> tuple[Hashable, ...]:
@@ -36,28 +38,36 @@ def shown(row: Row, question: Internals, points: Points) -> Look:
     which, at = order % row.backgrounds, order // row.backgrounds
     path, shape = question.path, (-1, *([1] * question.path.instance.ndim))
     alphas = question.alphas[at].reshape(shape)
-    start = alphas * path.instance + (1 - alphas) * path.baselines[which % len(path.baselines)]
+    baselines = path.baselines[which % len(path.baselines)]
+    start = alphas * path.instance + (1 - alphas) * baselines
+    reach = path.instance - baselines if question.factor == "difference" else None
     precision = next((kind for kind in row.precision.values() if kind.kind == "f"), np.dtype(np.float32))
     here = row.model.place(np.zeros(len(order), dtype=np.int64))
     return Look(
         {name: array[here] for name, array in row.instance.items()},
         {name: array[row.model.place(which)] for name, array in row.baselines.items()},
         row.model.place(start.astype(precision)),
+        None if reach is None else row.model.place(reach.astype(precision)),
     )
 
 
-def add_up_inside(
-    sums: Sums, row: Row, question: Internals, points: Points, seen: Shown, rows: slice, baselines: dict[str, Array]
-) -> None:
+def add_up_inside(sums: Sums, row: Row, question: Internals, points: Points, seen: Shown, rows: slice, look: Look) -> None:
     """Add what was shown at a slice's points, `rows` of the call, to the question's sums."""
+    if question.each:
+        for name, tensor in seen.activations.items():
+            sums.keep("activations", name, tensor[rows])
+        return
     weights = weights_of(row, question, points)
     for what, tensors in (("activations", seen.activations), ("gradients", seen.gradients)):
         for name, tensor in tensors.items():
-            sums.add(what, name, _weighted(row, tensor[rows], weights))
+            part = tensor[rows]
+            if look.reach is not None and what == "gradients" and name == question.probe.start:
+                part = part * look.reach
+            sums.add(what, name, _weighted(row, part, weights))
     if question.probe.steps:
         for name in question.probe.layers:
             _add_steps(sums, row, name, seen.activations[name][rows], seen.gradients[name][rows])
-    add_up(sums, row, question, points, {name: part[rows] for name, part in seen.inputs.items()}, baselines)
+    add_up(sums, row, question, points, {name: part[rows] for name, part in seen.inputs.items()}, look.baselines)
 
 
 def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums) -> InternalAnswer:
@@ -79,7 +89,7 @@ def _weighted(row: Row, tensor: Array, weights: Floats) -> Array:
 
 
 def _add_steps(sums: Sums, row: Row, name: str, activations: Array, gradients: Array) -> None:
-    """Add gradient times the activation's change to the next point of the same baseline."""
+    """Add the activation's change to the next point of the same baseline, times the mean gradient of the two (trapezoids)."""
     join: Any = row.model.xp.concatenate
     if name in sums.last:
         activations, gradients = (
@@ -88,5 +98,5 @@ def _add_steps(sums: Sums, row: Row, name: str, activations: Array, gradients: A
     count = row.backgrounds
     sums.last[name] = (activations[-count:], gradients[-count:])
     if len(activations) > count:
-        changes = (activations[count:] - activations[:-count]) * gradients[:-count]
-        sums.add("steps", name, changes.sum(0) / count)
+        changes = (activations[count:] - activations[:-count]) * (gradients[count:] + gradients[:-count])
+        sums.add("steps", name, changes.sum(0) / (2 * count))

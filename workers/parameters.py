@@ -14,3 +14,27 @@ FEATURES = Param(
         " Not given: the modality's own groups."
     ),
 )
+
+LAYER = Param(
+    name="layer",
+    type="string",
+    default="auto",
+    help='A layer as GET /v1/models/{name}/layers lists it, or "auto": the last that fits (convolutions before others).',
+)
+EVERY_LAYER = Param(name="layer", type="string", default="auto", help='One layer, or "auto": all that fit.')
+UNIT = Param(
+    name="unit",
+    type="indices",
+    default=0,
+    help="Index of the unit in the layer's output for one row: a number, or one per axis. A channel's number means its mean.",
+)
+RELU = Param(name="relu", type="boolean", default=True, help="Keep what speaks for the target only, as the paper does.")
+PATH_STEPS = Param(
+    name="max_steps",
+    type="integer",
+    default=64,
+    unit="gradient evaluations",
+    minimum=2,
+    maximum=100_000,
+    help="Points of the path from baseline to instance.",
+)

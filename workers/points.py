@@ -87,9 +87,9 @@ def frame_points(row: Row, start: int, stop: int, *, instance: bool = True, base
 
 
 def coalition_points(row: Row, masks: Array, start: int, stop: int) -> dict[str, Array]:
-    """Present players keep the instance's value, absent ones the baseline's.
+    """Present players keep the instance's value, absent ones the baseline's, and those present in part a mixture.
 
-    `masks`: bool [coalitions, players] on the device.
+    `masks`: bool or float [coalitions, players] on the device.
     """
     count = row.backgrounds
     if count == 1:
@@ -102,8 +102,18 @@ def coalition_points(row: Row, masks: Array, start: int, stop: int) -> dict[str,
         labels = row.labels[name]
         present = chosen[:, row.partition.of_input(name)] if labels is None else chosen[:, labels]
         present = present.reshape(stop - start, *x.shape[1:])
-        points[name] = row.model.xp.where(present, x, row.baselines[name][which])
+        points[name] = _mixed(row, name, present, row.baselines[name][which])
     return points
+
+
+def _mixed(row: Row, name: str, present: Array, baseline: Array) -> Array:
+    """The instance where present is true, the baseline elsewhere; for shares, so much of each (whole numbers: the larger)."""
+    x = row.instance[name]
+    if "bool" in str(present.dtype):
+        return row.model.xp.where(present, x, baseline)
+    if row.precision[name].kind != "f":
+        return row.model.xp.where(present >= 0.5, x, baseline)
+    return row.model.xp.asarray(present * x + (1 - present) * baseline, dtype=x.dtype)
 
 
 def path_points(row: Row, question: Gradients | Internals, start: int, stop: int) -> tuple[dict[str, Array], dict[str, Array]]:

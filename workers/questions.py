@@ -22,12 +22,13 @@ Factor = Literal["one", "instance", "difference"]
 class Values:
     """Value of coalitions: f where the players of a coalition keep the instance's value and the others the baseline's.
 
-    `coalitions`: bool [coalitions, players], True = present. With a background set the value is the mean over it.
+    `coalitions`: bool [coalitions, players], True = present; or float, the share of the instance's value (the rest is the
+    baseline's). With a background set the value is the mean over it.
     Ask with the very same array for many rows (a cached plan): the engine then builds its masks once.
     Answer: float64 [coalitions].
     """
 
-    coalitions: NDArray[np.bool_]
+    coalitions: NDArray[np.bool_] | Floats
 
     @property
     def evaluations(self) -> int:
@@ -136,6 +137,8 @@ class Internals:
     weights: Floats = field(default_factory=lambda: ONE)
     factor: Factor = "one"
     path: LayerPath | None = None
+    each: bool = False
+    """Whether activations are wanted at each point and baseline, [points * B, *layer], and not their sum."""
 
     @property
     def evaluations(self) -> int:

@@ -37,6 +37,7 @@ class Sums:
     def __init__(self) -> None:
         self._totals: dict[tuple[str, str], Array] = {}
         self._references: list[Floats] = []
+        self._kept: dict[tuple[str, str], list[Array]] = {}
         self.last: dict[str, tuple[Array, Array]] = {}
         """Layer -> activation and gradient at the last point of each baseline, where steps are summed."""
 
@@ -44,6 +45,10 @@ class Sums:
         """Add to a sum."""
         key = (what, name)
         self._totals[key] = self._totals[key] + part if key in self._totals else part
+
+    def keep(self, what: str, name: str, part: Array) -> None:
+        """Keep points as they are, for a question that wants each of them."""
+        self._kept.setdefault((what, name), []).append(part)
 
     def note_references(self, outputs: Floats) -> None:
         """Note the score of rows that the points were paired with."""
@@ -57,7 +62,8 @@ class Sums:
     def fetched(self, model: Model) -> dict[str, dict[str, Floats]]:
         """All sums as float64, by what they are of. Raises ModelOutputNotFinite."""
         found: dict[str, dict[str, NDArray[Any]]] = {}
-        for (what, name), total in self._totals.items():
+        kept = {key: model.xp.concatenate(parts) for key, parts in self._kept.items()}
+        for (what, name), total in {**self._totals, **kept}.items():
             array = found.setdefault(what, {})[name] = model.fetch(total)
             if not np.isfinite(array).all():
                 raise ModelOutputNotFinite(

@@ -20,8 +20,8 @@ QuestionKind = Literal["values", "gradients", "internals"]
 LayerKind = Literal["any", "map", "attention", "embedding"]
 """What a method needs of a layer: nothing, a spatial map, attention weights, or one vector per token."""
 
-ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes"]
-"""`features`: groups of inputs that move together (see `check_features`). `sizes`: an integer, or one per axis."""
+ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes", "indices"]
+"""`features`: groups of inputs that move together (see `check_features`). `sizes`, `indices`: an integer, or one per axis."""
 
 
 class Frozen(BaseModel):
@@ -206,6 +206,12 @@ def _sizes_fault(value: object) -> str | None:
     return None if sizes and whole else "must be an integer >= 1, or a list of one per axis"
 
 
+def _indices_fault(value: object) -> str | None:
+    indices = value if isinstance(value, (list, tuple)) else [value]
+    whole = all(isinstance(index, int) and not isinstance(index, bool) and index >= 0 for index in indices)
+    return None if indices and whole else "must be an integer >= 0, or a list of one per axis"
+
+
 FEATURE_FORMS = ("grid", "window", "groups", "labels", "text")
 TEXT_UNITS = ("tokens", "words", "sentences")
 """What may play in a text; also as `features` alone: "words" is {"text": "words"}."""
@@ -246,4 +252,5 @@ _TYPE_FAULTS = {
     "string": _string_fault,
     "features": _features_fault,
     "sizes": _sizes_fault,
+    "indices": _indices_fault,
 }

@@ -39,7 +39,7 @@ class LayerSpec(Frozen):
 
 
 def chosen(layers: Sequence[LayerSpec], asked: str, kind: LayerKind) -> LayerSpec:
-    """The layer a client asks for; "auto": the last convolution's map (else the last map), the last attention, the last layer.
+    """The layer a client asks for; "auto": the last convolution's map, the last attention, or the last layer.
 
     Raises UnknownLayer, AmbiguousLayer, NoSpatialMap, NoAttention.
     """
@@ -47,12 +47,25 @@ def chosen(layers: Sequence[LayerSpec], asked: str, kind: LayerKind) -> LayerSpe
     if asked == AUTO:
         if not fitting:
             raise _lacking(kind, "The model has no layer that")
-        preferred = [layer for layer in fitting if layer.convolution] if kind == "map" else []
-        return (preferred or fitting)[-1]
+        return _last_convolution(fitting) if kind == "map" else fitting[-1]
     layer = named(layers, asked)
     if not layer.is_a(kind):
         raise _lacking(kind, f"Layer {layer.path} is not one that", [layer.path for layer in fitting])
     return layer
+
+
+def _last_convolution(maps: Sequence[LayerSpec]) -> LayerSpec:
+    """The last convolution's map, or the last map where there is no convolution.
+
+    With a batch normalisation right behind it, that one's: exporters make one layer of the two.
+    """
+    places = [place for place, layer in enumerate(maps) if layer.convolution]
+    if not places:
+        return maps[-1]
+    place = places[-1]
+    behind = maps[place + 1] if place + 1 < len(maps) else None
+    normalised = behind is not None and behind.type.startswith("BatchNorm") and behind.shape == maps[place].shape
+    return behind if behind is not None and normalised else maps[place]
 
 
 def named(layers: Sequence[LayerSpec], asked: str) -> LayerSpec:

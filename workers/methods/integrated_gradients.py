@@ -9,14 +9,10 @@ nodes, and the best one is kept.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
-
-import numpy as np
 
 from explainery.contract.catalogue import MethodSpec, Param
-from workers.coalitions import frozen
 from workers.game import Explaining, Game, Params
+from workers.quadrature import completeness_gap, gauss_legendre, stages
 from workers.questions import Floats, Gradients, Solution
 
 SPEC = MethodSpec(
@@ -48,9 +44,6 @@ SPEC = MethodSpec(
     reference="Sundararajan, Taly & Yan, Axiomatic Attribution for Deep Networks, ICML 2017",
 )
 
-FIRST_STEPS = 16
-PANEL = 512
-"""Most nodes of one rule."""
 _ADVICE = "The completeness gap is above the tolerance; raise max_steps, or choose a baseline nearer to the instance."
 
 
@@ -75,34 +68,3 @@ def explain(game: Game, params: Params) -> Explaining:
 def cost(players: int, params: Params) -> int:
     """Evaluations one row may cost."""
     return int(params["max_steps"])
-
-
-def stages(max_steps: int, tolerance: float) -> Iterator[int]:
-    """Nodes of each stage: 16, 32, 64, ..., the last one takes what is left. One stage without a tolerance."""
-    left, steps = max_steps, FIRST_STEPS
-    while tolerance > 0 and left >= 3 * steps:  # this stage, and one of twice its size after it
-        yield steps
-        left, steps = left - steps, 2 * steps
-    yield left
-
-
-@lru_cache(maxsize=64)
-def gauss_legendre(steps: int) -> tuple[Floats, Floats]:
-    """Nodes and weights of a Gauss-Legendre rule on (0, 1), each [steps]; cached and read-only.
-
-    More than `PANEL` nodes are spread over panels of nearly equal size: one rule of n nodes takes n^2 memory to find.
-    """
-    panels = math.ceil(steps / PANEL)
-    sizes = [steps // panels + (panel < steps % panels) for panel in range(panels)]
-    edges = np.cumsum([0, *sizes]) / steps
-    rules = [np.polynomial.legendre.leggauss(size) for size in sizes]
-    widths = np.diff(edges)
-    nodes = [edge + width * (node + 1) / 2 for edge, width, (node, _) in zip(edges, widths, rules, strict=False)]
-    weights = [width * weight / 2 for width, (_, weight) in zip(widths, rules, strict=True)]
-    return frozen(np.concatenate(nodes)), frozen(np.concatenate(weights))
-
-
-def completeness_gap(attribution: Mapping[str, Floats], difference: float) -> float:
-    """|sum of attributions - difference| / max(|difference|, 1e-12)."""
-    total = sum(float(part.sum()) for part in attribution.values())
-    return abs(total - difference) / max(abs(difference), 1e-12)

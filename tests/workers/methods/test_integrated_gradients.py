@@ -6,6 +6,7 @@ import torch
 from by_hand import Solved, solve
 from captum.attr import IntegratedGradients
 
+from workers import quadrature
 from workers.methods import integrated_gradients
 
 
@@ -95,9 +96,9 @@ def test_keeps_the_best_stage() -> None:
     ("limit", "stages"), [(256, [16, 32, 64, 144]), (64, [16, 48]), (48, [16, 32]), (40, [40]), (1, [1]), (16, [16])]
 )
 def test_stages_double_and_end_with_the_budget(limit: int, stages: list[int]) -> None:
-    assert list(integrated_gradients.stages(limit, 0.01)) == stages
+    assert list(quadrature.stages(limit, 0.01)) == stages
     assert sum(stages) == integrated_gradients.cost(6, {"max_steps": limit})
-    assert list(integrated_gradients.stages(limit, 0.0)) == [limit]
+    assert list(quadrature.stages(limit, 0.0)) == [limit]
 
 
 def test_equal_outputs_are_no_division_by_zero() -> None:
@@ -108,7 +109,7 @@ def test_equal_outputs_are_no_division_by_zero() -> None:
 
 @pytest.mark.parametrize("steps", [1, 7, 512, 513, 1300, 16384])
 def test_the_rule_is_exact_on_polynomials_however_many_nodes(steps):
-    alphas, weights = integrated_gradients.gauss_legendre(steps)
+    alphas, weights = quadrature.gauss_legendre(steps)
     assert alphas.shape == weights.shape == (steps,)
     assert np.all((alphas > 0) & (alphas < 1) & (weights > 0))
     for power in range(2 * min(steps, 8)):

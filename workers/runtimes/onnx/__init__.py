@@ -15,8 +15,7 @@ SPEC = RuntimeSpec(
     name="onnx",
     title="ONNX Runtime",
     formats=("onnx",),
-    answers=("values", "gradients"),
-    cannot={"internals": "inner activations are not served yet"},
+    answers=("values", "gradients", "internals"),
 )
 
 

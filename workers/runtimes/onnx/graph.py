@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -26,6 +26,18 @@ class Step:
     outputs: tuple[str, ...]
     scopes: tuple[str, ...] = ()
     """The source's modules that the node belongs to, outermost first, where the exporter wrote them down."""
+
+
+class Watch(Protocol):
+    """Follows a run."""
+
+    def entering(self, step: Step) -> None:
+        """A step is computed next."""
+        ...
+
+    def made(self, name: str, value: Any) -> Any:
+        """A tensor was computed: gives what the graph goes on with."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -60,14 +72,27 @@ class Graph(nn.Module):
         own = set(inputs) | set(self._makers) | set(constants)
         self.free = tuple(dict.fromkeys(name for name in read if name and name not in own))
 
+    def constant(self, name: str) -> torch.Tensor | None:
+        """A tensor that the graph holds, by name; None for any other."""
+        return getattr(self, self._constants[name]) if name in self._constants else None
+
     def forward(self, *values: Any) -> tuple[Any, ...]:
         """The outputs, for the inputs followed by the `free` values (as a subgraph is called)."""
         known = dict(zip((*self.inputs, *self.free), values, strict=True))
         found = self.run(known, self.outputs)
         return tuple(found[name] for name in self.outputs)
 
-    def run(self, known: Mapping[str, Any], wanted: Iterable[str], overrides: Mapping[str, Any] | None = None) -> Tensors:
-        """The wanted tensors by name. Only what they need is computed; overridden tensors are taken as given."""
+    def run(
+        self,
+        known: Mapping[str, Any],
+        wanted: Iterable[str],
+        overrides: Mapping[str, Any] | None = None,
+        watch: Watch | None = None,
+    ) -> Tensors:
+        """The wanted tensors by name. Only what they need is computed; overridden tensors are taken as given.
+
+        `watch` is told of each step before it is computed, and may put another tensor in an output's place.
+        """
         wanted, overrides = tuple(wanted), overrides or {}
         plan = self.plan(wanted, frozenset(overrides))
         held: Tensors = {name: getattr(self, attribute) for name, attribute in self._constants.items()}
@@ -75,10 +100,12 @@ class Graph(nn.Module):
         held.update(overrides)
         found: Tensors = {}
         for step, forgotten in zip(plan.steps, plan.forget, strict=True):
+            if watch is not None:
+                watch.entering(step)
             answer = _called(self.nodes[step.index], step, [held[name] if name else None for name in step.inputs])
             for name, value in zip(step.outputs, answer, strict=False):
                 if name and name not in overrides:
-                    held[name] = value
+                    held[name] = value if watch is None else watch.made(name, value)
             for name in forgotten:
                 if name in wanted:
                     found[name] = held[name]
@@ -90,6 +117,18 @@ class Graph(nn.Module):
         if (wanted, given) not in self._plans:
             self._plans[wanted, given] = self._planned(wanted, given)
         return self._plans[wanted, given]
+
+    def beside(self, name: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
+        """What the steps after a tensor read that does not come from it: with it, all that they need. Graph inputs included."""
+        after: set[str] = {name}
+        read: dict[str, None] = {}
+        for step in self.plan(wanted, frozenset((name,))).steps:
+            if after.intersection(step.inputs):
+                after.update(output for output in step.outputs if output)
+        for step in self.plan(wanted, frozenset((name,))).steps:
+            if after.intersection(step.outputs):
+                read.update(dict.fromkeys(each for each in step.inputs if each and each not in after))
+        return tuple(each for each in read if each not in self._constants)
 
     def _planned(self, wanted: tuple[str, ...], given: frozenset[str]) -> Plan:
         known = {*self.inputs, *self.free, *self._constants}

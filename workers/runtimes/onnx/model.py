@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import sys
+from collections import OrderedDict
 from collections.abc import Mapping
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from explainery.contract.catalogue import Verdict
+from explainery.contract.catalogue import QuestionKind, Verdict
 from explainery.contract.errors import MethodUnavailable
+from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import ModelCard
 from workers.card_arrays import baselines_of, sample_of
-from workers.plugins import Place
+from workers.inside.looking import Looking
+from workers.plugins import Place, Shown
+from workers.questions import Probe
 from workers.runtimes.onnx.gate import parity
+from workers.runtimes.onnx.hybrid import Hybrid
 from workers.runtimes.onnx.refusal import Unequal, Untranslatable
-from workers.runtimes.onnx.session import Arrays, OnnxSession
+from workers.runtimes.onnx.session import Arrays, OnnxSession, batches, graph_session
 from workers.runtimes.onnx.translate import read_model, translate
 from workers.runtimes.onnx.translated import Translated
+
+HYBRIDS = 2
+"""Sessions up to a layer that are kept: each holds the weights before its layer."""
 
 
 class OnnxModel:
@@ -29,7 +38,10 @@ class OnnxModel:
 
     def __init__(self, card: ModelCard, files: Mapping[str, bytes], session: OnnxSession, place: Place) -> None:
         self._session = session
+        self._card, self._place = card, place
+        self._content, self._sample = files[str(card.file)], sample_of(card, files)
         self._translated, self.verdict = _judged(card, files, session, place)
+        self._hybrids: OrderedDict[str, Hybrid | None] = OrderedDict()
         torch_version = {} if self._translated is None else {"torch": torch.__version__.partition("+")[0]}
         self.environment: Mapping[str, str | None] = {**session.environment, **torch_version}
 
@@ -51,6 +63,106 @@ class OnnxModel:
             raise MethodUnavailable(f"This model gives no gradients: {self.verdict.cannot['gradients']}.")
         return self._translated.gradients(self._session.feeds(inputs), columns)
 
+    @property
+    def layers(self) -> tuple[LayerSpec, ...]:
+        """Its layers, in the order in which they put out their results. Raises MethodUnavailable without a translation."""
+        return self._looking.specs
+
+    def internals(
+        self,
+        inputs: Arrays,
+        columns: NDArray[np.int64],
+        probe: Probe,
+        start: NDArray[Any] | None = None,
+        references: Arrays | None = None,
+    ) -> Shown:
+        """What the probe shows; see `workers.plugins.Inside`. One layer's gradient alone is had the cheap way."""
+        feeds = self._session.feeds(inputs)
+        batch = self._session.batch
+        if probe.paired and batch is not None:
+            raise MethodUnavailable(
+                "It compares two rows in one pass, and the file takes a fixed number: export it for any."
+            )
+        beside = None if references is None else self._session.feeds(references)
+        parts, done = [], 0
+        for part, points in batches(feeds, batch):
+            some = np.resize(columns[done : done + points], len(next(iter(part.values()))))
+            begun = None if start is None else _filled(start[done : done + points], len(some))
+            parts.append(_cut(self._asked(part, some, probe, begun, beside), points))
+            done += points
+        return parts[0] if len(parts) == 1 else _joined(parts)
+
+    def _asked(self, feeds: Arrays, columns: NDArray[np.int64], probe: Probe, start: Any, references: Any) -> Shown:
+        placed = self._inner.placed
+        return self._looking.ask(
+            placed(feeds),
+            columns,
+            probe,
+            None if start is None else torch.as_tensor(start),
+            None if references is None else placed(references),
+            self._hybrid(probe),
+        )
+
+    @cached_property
+    def _looking(self) -> Looking:
+        inner = self._inner
+        return Looking(
+            inner.net, self._card, self._sample, lambda rows: inner.placed(self._session.feeds(rows)), inner.device,
+            self._session.batch, recurrent=inner.recurrent,
+        )  # fmt: skip
+
+    @property
+    def _inner(self) -> Translated:
+        if self._translated is None:
+            raise MethodUnavailable(f"This model cannot be looked into: {self.verdict.cannot['internals']}.")
+        return self._translated
+
+    def _hybrid(self, probe: Probe) -> Hybrid | None:
+        """The cheap way, where it answers the probe: one layer on CPU, nothing of the inputs. The last few layers are kept."""
+        only_layers = not (probe.inputs or probe.rules or probe.unit or probe.start) and probe.of == "outputs"
+        if len(probe.layers) != 1 or not only_layers or self._inner.device.type != "cpu":
+            return None
+        (layer,) = probe.layers
+        if layer not in self._hybrids:
+            while len(self._hybrids) >= HYBRIDS:
+                self._hybrids.popitem(last=False)
+            try:
+                opened = partial(graph_session, place=self._place)
+                self._hybrids[layer] = Hybrid(self._inner.net, layer, read_model(self._content), opened)
+            except Exception:  # a tensor that the file itself does not have, or that ONNX Runtime does not give: all by torch
+                self._hybrids[layer] = None
+        return self._hybrids[layer]
+
+
+def _filled(array: NDArray[Any], count: int) -> NDArray[Any]:
+    """The array filled up to so many rows by its last one."""
+    return np.concatenate([array, np.repeat(array[-1:], count - len(array), axis=0)]) if len(array) < count else array
+
+
+def _cut(shown: Shown, points: int) -> Shown:
+    """The first points, as NumPy arrays."""
+
+    def cut(tensor: Any) -> Any:
+        return tensor[:points].detach().cpu().numpy()
+
+    parts = {
+        part: {name: cut(tensor) for name, tensor in getattr(shown, part).items()}
+        for part in ("activations", "gradients", "inputs")
+    }
+    references = None if shown.references is None else cut(shown.references)
+    return Shown(cut(shown.outputs), cut(shown.scores), cut(shown.columns), **parts, references=references)
+
+
+def _joined(parts: list[Shown]) -> Shown:
+    joined = {
+        part: {name: np.concatenate([getattr(each, part)[name] for each in parts]) for name in getattr(parts[0], part)}
+        for part in ("activations", "gradients", "inputs")
+    }
+    outputs, scores, columns = (
+        np.concatenate([getattr(each, name) for each in parts]) for name in ("outputs", "scores", "columns")
+    )
+    return Shown(outputs, scores, columns, **joined)
+
 
 def _judged(
     card: ModelCard, files: Mapping[str, bytes], session: OnnxSession, place: Place
@@ -63,13 +175,13 @@ def _judged(
         measured = parity(card, session, translated, sample_of(card, files), baselines_of(card, files))
     except Unequal as refusal:
         difference = min(refusal.difference, sys.float_info.max)  # JSON has no infinity
-        return None, Verdict(cannot={"gradients": str(refusal)}, parity=difference)
+        return None, Verdict(cannot=_cannot(str(refusal)), parity=difference)
     except Untranslatable as refusal:
-        return None, Verdict(cannot={"gradients": str(refusal)})
+        return None, Verdict(cannot=_cannot(str(refusal)))
     except Exception as error:  # whatever a graph does when it runs: its gradients are refused, not its values
         notes = getattr(error, "__notes__", [""])
         reason = f"the translation fails ({type(error).__name__} {notes[0]})".replace(" )", ")")
-        return None, Verdict(cannot={"gradients": reason})
+        return None, Verdict(cannot=_cannot(reason))
     return translated, Verdict(parity=measured, approximate=translation.approximate)
 
 
@@ -78,4 +190,9 @@ def looked_at(card: ModelCard, content: bytes) -> Verdict:
     try:
         return Verdict(approximate=translate(read_model(content), [card.score_output.name]).approximate)
     except Untranslatable as refusal:
-        return Verdict(cannot={"gradients": str(refusal)})
+        return Verdict(cannot=_cannot(str(refusal)))
+
+
+def _cannot(reason: str) -> dict[QuestionKind, str]:
+    """What a model without a translation cannot answer."""
+    return {"gradients": reason, "internals": reason}

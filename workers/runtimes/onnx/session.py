@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,15 +21,31 @@ Arrays = Mapping[str, NDArray[Any]]
 def opened(card: ModelCard, content: bytes, place: Place) -> OnnxSession:
     """Open a session. Raises ModelUnloadable when the file is not self-contained or not what the card says."""
     refuse_external_data(onnx.load_model_from_string(content))
+    session = _session(content, place)
+    _check_names(card, session)
+    _check_types(card, session)
+    return OnnxSession(card, session)
+
+
+def _session(content: bytes, place: Place) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = place.settings.threads
     options.log_severity_level = 3
     # spinning threads halve the speed of whatever else computes on the machine
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = ort.InferenceSession(content, options, providers=providers(place.device))
-    _check_names(card, session)
-    _check_types(card, session)
-    return OnnxSession(card, session)
+    return ort.InferenceSession(content, options, providers=providers(place.device))
+
+
+def graph_session(content: bytes, place: Place) -> Callable[[Arrays], list[NDArray[Any]]]:
+    """A session of any graph: arrays by input name (those it does not read may be among them) -> its outputs in order."""
+    session = _session(content, place)
+    names = [value.name for value in session.get_inputs()]
+
+    def run(arrays: Arrays) -> list[NDArray[Any]]:
+        found: list[NDArray[Any]] = session.run(None, {name: arrays[name] for name in names})
+        return found
+
+    return run
 
 
 class OnnxSession:

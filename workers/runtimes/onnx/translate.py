@@ -58,10 +58,6 @@ class Translation:
     outputs: tuple[str, ...]
     approximate: tuple[str, ...]
 
-    def layers(self) -> dict[str, str]:
-        """The source's module name -> the tensor it puts out, where the exporter wrote the names down."""
-        return {scope: step.outputs[0] for step in self.graph.steps for scope in step.scopes if step.outputs[0]}
-
 
 def translate(model: Any, outputs: Iterable[str]) -> Translation:
     """Translate what the outputs need. Raises Untranslatable, which names the operator; nothing else but MemoryError."""

@@ -10,6 +10,7 @@ from onnx import helper
 from zoo.entries import NETS
 from zoo.exports import DYNAMO, exported, seeded
 
+from workers.runtimes.onnx.named import named_tensors
 from workers.runtimes.onnx.scopes import SCOPES, scopes_of
 from workers.runtimes.onnx.translate import read_model, translate
 
@@ -42,7 +43,7 @@ def test_layers_by_name(name: str, dynamo: bool, opset: int) -> None:
     net, inputs = seeded(NETS[name][0]), NETS[name][1]()
     feeds = {key: torch.from_numpy(array) for key, array in inputs.items()}
     translation = translate(read_model(exported(net, inputs, opset, dynamo=dynamo)), ["score"])
-    layers, seen = translation.layers(), hooked(net, feeds)
+    layers, seen = {each.path: each.tensor for each in named_tensors(translation.graph)}, hooked(net, feeds)
     found = {layer: layers[layer] for layer in seen if layer in layers}
     with torch.no_grad():
         captured = translation.graph.run(feeds, tuple(found.values()))

@@ -1,0 +1,38 @@
+"""DeepLIFT's rule for maxima over windows or axes, as captum has it but for windows that overlap, whose shares are added.
+
+The larger of the two maxima, less the reference's, goes to where the instance has its maximum; the rest of the difference goes to where
+the reference has its own. Each share is divided by the input's difference there, so that the shares sum to the difference.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from workers.inside.answered import answered
+from workers.inside.rescale import NEAR
+
+
+def of_winners(value: torch.Tensor, x: torch.Tensor, places: torch.Tensor, axis: int) -> torch.Tensor:
+    """`value`, the maxima, with the rule's derivative. `x`: [..., candidates]; `places`: [..., maxima], of both halves along `axis`."""
+    half = x.shape[axis] // 2
+    here, there = places.narrow(axis, 0, half), places.narrow(axis, half, half)
+    with torch.no_grad():
+        step = x.narrow(axis, 0, half) - x.narrow(axis, half, half)
+        flat = torch.gather(x, -1, places)
+        top, other = flat.narrow(axis, 0, half), flat.narrow(axis, half, half)
+        larger = torch.maximum(top, other)
+        own = _share(larger - other, step.gather(-1, here), alone=here == there)
+        rest = _share(top - larger, step.gather(-1, there), alone=torch.zeros_like(here, dtype=torch.bool))
+    points = x.narrow(axis, 0, half)
+    surrogate = points.gather(-1, here) * own + points.gather(-1, there) * rest
+    return answered(lambda: value, surrogate.reshape(_halved(value, axis)), axis)
+
+
+def _halved(value: torch.Tensor, axis: int) -> list[int]:
+    return [size // 2 if place == axis else size for place, size in enumerate(value.shape)]
+
+
+def _share(change: torch.Tensor, step: torch.Tensor, alone: torch.Tensor) -> torch.Tensor:
+    """A share per unit of the input's difference; where there is none, the maximum's own slope."""
+    near = ~(step.abs() >= NEAR)
+    return torch.where(near, (alone & near).to(step.dtype), change / torch.where(near, 1.0, step))

@@ -1,0 +1,65 @@
+"""Spatial maps of a layer, and their way onto the picture (class activation maps)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from explainery.contract.errors import NoSpatialMap
+from explainery.contract.layers import LayerSpec
+from workers.game import Game, InputView
+from workers.questions import Floats, Internals, Map, Probe, Solution
+
+
+def look(game: Game, *, gradients: bool = True) -> Internals:
+    """The question every class activation map asks: the layer's output at the instance, and the score's gradient to it."""
+    return Internals(Probe((game.layers[0].path,), activations=True, gradients=gradients))
+
+
+def channels_of(layer: LayerSpec, values: Floats) -> Floats:
+    """A layer's output for one row as [channels, rows, columns]; class tokens are left out."""
+    if layer.grid is None:
+        raise NoSpatialMap(f"Layer {layer.path} puts out no spatial map.")
+    if values.ndim == len(layer.grid) + 1:
+        return np.moveaxis(values, layer.channel_axis, 0)
+    return values[layer.tokens_before :].T.reshape(-1, *layer.grid)
+
+
+def drawn(game: Game, raw: Floats) -> Solution:
+    """The answer of a class activation map: `raw` [rows, columns] upsampled to each picture, and itself beside it."""
+    layer = game.layers[0]
+    return Solution(per_element=onto_pictures(raw, game.inputs), maps=(Map("raw_map", raw, ("row", "column"), layer.path),))
+
+
+def onto_pictures(raw: Floats, inputs: Sequence[InputView]) -> dict[str, Floats]:
+    """The map on each picture, the same on all its channels; nothing on inputs that are no picture."""
+    return {view.name: onto(raw, view) for view in inputs}
+
+
+def onto(raw: Floats, view: InputView) -> Floats:
+    """The map upsampled to one picture, shaped like a row of it."""
+    if view.modality != "image":
+        return np.zeros(view.shape)
+    if view.layout == "NHWC":
+        return np.repeat(upsampled(raw, view.shape[:2])[:, :, None], view.shape[2], axis=2)
+    large = upsampled(raw, view.shape[-2:])
+    return np.broadcast_to(large, view.shape).copy()
+
+
+def upsampled(raw: Floats, size: Sequence[int]) -> Floats:
+    """Bilinear, as `torch.nn.functional.interpolate` with align_corners=False does it; works on the last two axes."""
+    rows, columns = (_weights(old, new) for old, new in zip(raw.shape[-2:], size, strict=True))
+    return np.asarray(rows @ raw @ columns.T)
+
+
+def _weights(old: int, new: int) -> Floats:
+    """[new, old]: the share of each old place in each new one."""
+    centre = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, None)
+    low = np.minimum(np.floor(centre).astype(int), old - 1)
+    high = np.minimum(low + 1, old - 1)
+    share = centre - low
+    weights = np.zeros((new, old))
+    np.add.at(weights, (np.arange(new), low), 1 - share)
+    np.add.at(weights, (np.arange(new), high), share)
+    return weights
