@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from explainery.contract.errors import ExplaineryError, MethodUnavailable, ModelFailed, ModelOutputNotFinite
 from workers.batching import Slice
 from workers.device import ran_out_of_memory
+from workers.embedded import add_up_embedded, embed, per_unit, probe_of, walk
 from workers.frame import Frame
 from workers.looks import add_up_inside, answer_of, kind_of, shown
 from workers.plugins import Array, Inside, Model
@@ -58,7 +59,7 @@ class Tally:
         sums = self.sums.fetched(self.row.model)
         if isinstance(self.question, Internals):
             return answer_of(sums, outputs, self.sums)
-        return GradientAnswer(sums["inputs"], outputs)
+        return GradientAnswer(per_unit(self.row, sums["inputs"]), outputs)
 
     def take(self, start: int, outputs: Floats) -> None:
         """Note outputs [points, ...] of evaluations from `start` on. Raises ModelOutputNotFinite."""
@@ -124,6 +125,8 @@ class Answering:
         return frame_points(tally.row, piece.start, piece.stop, instance=wanted.instance, baseline=wanted.baseline)
 
     def _gradients(self, chunk: Sequence[Slice[Tally]]) -> list[Floats]:
+        if chunk[0].pending.asker.row.embedding is not None:
+            return self._embedded(chunk)
         built = [path_points(piece.pending.asker.row, _gradients_of(piece), piece.start, piece.stop) for piece in chunk]
         columns = np.concatenate([np.full(piece.stop - piece.start, piece.pending.asker.row.column) for piece in chunk])
         outputs, gradients = self._model.gradients(self._joined([points for points, _ in built]), columns)
@@ -132,6 +135,20 @@ class Answering:
             tally, question = piece.pending.asker, _gradients_of(piece)
             add_up(tally.sums, tally.row, question, piece, {name: part[rows] for name, part in gradients.items()}, baselines)
         return [fetched[rows] for rows in _cut(chunk)]
+
+    def _embedded(self, chunk: Sequence[Slice[Tally]]) -> list[Floats]:
+        """Gradients along a path through the vectors of a text."""
+        rows = [piece.pending.asker.row for piece in chunk]
+        embed(self._inside, rows)
+        walks = [walk(row, _gradients_of(piece), piece) for row, piece in zip(rows, chunk, strict=True)]
+        columns = np.concatenate([np.full(piece.stop - piece.start, piece.pending.asker.row.column) for piece in chunk])
+        start = self._model.xp.concatenate([each.start for each in walks])
+        seen = self._inside.internals(self._joined([each.inputs for each in walks]), columns, probe_of(rows), start)
+        scores = self._fetched(seen.scores, chunk)
+        for piece, part, at in zip(chunk, _cut(chunk), walks, strict=True):
+            tally = piece.pending.asker
+            add_up_embedded(tally.sums, tally.row, _gradients_of(piece), piece, seen, part, at)
+        return [scores[part] for part in _cut(chunk)]
 
     def _internals(self, chunk: Sequence[Slice[Tally]], question: Internals) -> list[Floats]:
         """Ask for what the chunk's probe shows; rows whose target is the largest output learn which it is."""

@@ -178,12 +178,13 @@ def attribution_of(spec: InputSpec, partition: Partition, solution: Solution) ->
 
 def _described(spec: InputSpec, partition: Partition, solution: Solution, share: NDArray[Any]) -> Attribution:
     features = spec.features
-    if spec.name in partition.offsets or (spec.name in partition.grouped and solution.per_element is None):
+    text = partition.texts.get(spec.name)
+    if text is not None or (spec.name in partition.grouped and solution.per_element is None):
         features = partition.names.get(spec.name)
     return Attribution(
         input=spec.name,
         shape=share.shape,
         datatype="FP32" if share.dtype == np.float32 else "FP64",
         features=features,
-        offsets=partition.offsets.get(spec.name),
+        offsets=None if text is None else text.offsets,
     )

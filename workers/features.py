@@ -80,7 +80,7 @@ def _onto_tokens(made: Partition, card: ModelCard, shapes: Shapes, units: Mappin
         labels=labels,
         names=made.names | {name: unit.names for name, unit in units.items()},
         grouped=made.grouped | units.keys(),
-        offsets={name: unit.offsets for name, unit in units.items()},
+        texts=units,
     )
 
 

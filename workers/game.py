@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from explainery.contract.layers import LayerSpec
 from workers.questions import Answer, Question, Solution
+from workers.text.units import Units
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +24,13 @@ class Partition:
     input's players are consecutive numbers. -1: an element that never plays, whose baseline is its own value.
     `names`: a name per player, for the inputs whose players have names.
     `grouped`: the inputs whose attributions are reported per player, and not spread over the elements.
-    `offsets`: of the inputs that are texts, where each of the named pieces begins and ends in the string (None without one).
+    `texts`: the cut of the inputs that are texts into the pieces that are reported.
     """
 
     labels: dict[str, NDArray[np.int64]]
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     grouped: frozenset[str] = frozenset()
-    offsets: dict[str, tuple[tuple[int, int], ...] | None] = field(default_factory=dict)
+    texts: Mapping[str, Units] = field(default_factory=dict)
 
     @cached_property
     def players(self) -> int:

@@ -26,4 +26,6 @@ class Loaded:
     sample: Mapping[str, NDArray[Any]]
     baseline: Mapping[str, NDArray[Any]]
     readers: Mapping[str, Reader] = field(default_factory=dict)
+    embedding: str | None = None
+    """The layer where gradients of a text are taken; None where there is no text, or no such layer."""
     known_baselines: KnownBaselines = field(default_factory=KnownBaselines)

@@ -131,10 +131,9 @@ class ModelCache:
 
     def _load(self, ref: ModelRef, card: ModelCard, files: Mapping[str, bytes]) -> Loaded:
         made = opened(card, files, self._registry, self._place)
-        verdict: Verdict | None = getattr(made.model, "verdict", None)
-        if verdict is not None:
-            self._judged(ref.digest, verdict)
-        return Loaded(ref, card, made.runtime, made.model, made.sample, made.baseline, made.readers)
+        if made.verdict is not None:
+            self._judged(ref.digest, made.verdict)
+        return Loaded(ref, card, made.runtime, made.model, made.sample, made.baseline, made.readers, made.embedding)
 
 
 def bound_of(place: Place) -> Footprint:

@@ -80,7 +80,11 @@ def _availability(method: MethodSpec, card: ModelCard, runtime: RuntimeSpec | No
         if kind not in runtime.answers:
             why = runtime.cannot.get(kind, f"runtime {runtime.name} does not answer that")
             return Availability(available=False, reason=f"{method.name} asks for {kind}: {why}.")
-    whole = [spec.name for spec in card.sent if spec.datatype not in FLOATS]
+    texts = [spec.name for spec in card.sent if spec.modality == "text"]
+    if "gradients" in method.asks and texts and "internals" not in runtime.answers:
+        reason = f"{method.name} asks for gradients: those of the text {texts[0]} are taken at its embedding, and "
+        return Availability(available=False, reason=f"{reason}{runtime.cannot.get('internals', 'this runtime has no layers')}.")
+    whole = [spec.name for spec in card.sent if spec.datatype not in FLOATS and spec.modality != "text"]
     if "gradients" in method.asks and whole:
         reason = f"{method.name} asks for gradients: input {', '.join(whole)} holds whole numbers, which have none."
         return Availability(available=False, reason=reason)

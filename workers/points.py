@@ -41,6 +41,11 @@ class Row:
     """Player of each element, flat, on the device; None where players are the elements in order."""
     notes: tuple[str, ...] = ()
     """What a reader of the row's explanation should know of its input."""
+    text: str = ""
+    embedding: str | None = None
+    """The row's text, and the layer where its gradients are taken (see `workers/embedded.py`)."""
+    vectors: Any = None
+    """What that layer puts out at the instance and its baselines, once it was looked up."""
 
     @property
     def backgrounds(self) -> int:

@@ -81,7 +81,9 @@ class Work:
         which = number if len(self.partitions) > 1 else 0
         labels = place_labels(self.loaded.model, self.partitions[which]) if which else self.labels
         row = place_row(self.loaded.model, instance, around, self.partitions[which], labels)
-        row.notes = tuple(note for of_text in self.texts.values() for note in of_text[number].notes)
+        for text, passages in self.texts.items():
+            row.notes += passages[number].notes
+            row.text, row.embedding = text, self.loaded.embedding
         if self.around is not None:
             row.known_baseline = self.loaded.known_baselines.find(self.around)
             row.learn_baseline = partial(self.loaded.known_baselines.note, self.around)

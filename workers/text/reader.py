@@ -40,7 +40,7 @@ def _opened(content: bytes) -> Tokenizer:
 
 
 class Reader:
-    """Reads the rows of one text input. `absent`: the id of what stands where a token is hidden."""
+    """Reads the rows of one text input. `absent`: the id of what stands where a token is hidden; `vocabulary`: how many ids."""
 
     def __init__(self, spec: InputSpec, tokenizer: Tokenizer) -> None:
         self._spec = spec
@@ -62,7 +62,7 @@ class Reader:
             raise self._unfit(f"adds so many special tokens that none of {self._most} is left for the text; raise max_tokens")
         tokenizer.enable_truncation(self._most, direction=cutting.get("direction", "right"))
         tokenizer.no_padding()
-        self._vocabulary = tokenizer.get_vocab_size(with_added_tokens=True)
+        self.vocabulary = tokenizer.get_vocab_size(with_added_tokens=True)
         unknown = getattr(tokenizer.model, "unk_token", None)
         added = tokenizer.get_added_tokens_decoder()
         self._special = [number for number, token in added.items() if token.special and token.content != unknown]
@@ -113,8 +113,8 @@ class Reader:
 
     def check_known(self, ids: NDArray[Any], error: type[ExplaineryError], what: str) -> None:
         """Raise `error` where the tokenizer does not have the ids: on a GPU, others would take the worker down."""
-        if ids.min() < 0 or ids.max() >= self._vocabulary:
-            raise error(f"{what} holds ids that the tokenizer does not have; they are 0 to {self._vocabulary - 1}.")
+        if ids.min() < 0 or ids.max() >= self.vocabulary:
+            raise error(f"{what} holds ids that the tokenizer does not have; they are 0 to {self.vocabulary - 1}.")
 
     def _played(self, passage: Passage) -> Passage:
         if not passage.plays.any():
