@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from explainery.contract.errors import ExplaineryError, MethodUnavailable, ModelFailed, ModelOutputNotFinite
 from workers.batching import Slice
 from workers.device import ran_out_of_memory
-from workers.embedded import add_up_embedded, embed, per_unit, probe_of, walk
+from workers.embedded import add_up_embedded, between, embed, needs_vectors, per_unit, probe_inside, probe_of, walk
 from workers.frame import Frame
 from workers.looks import add_up_inside, answer_of, kind_of, shown
 from workers.plugins import Array, Inside, Model
@@ -45,7 +45,8 @@ class Tally:
     def kind(self) -> Hashable:
         """Questions of one kind share a call."""
         if isinstance(self.question, Internals):
-            return ("internals", *kind_of(self.question), self.row.shape_key)
+            walks = bool(self.row.text) and between(self.question)
+            return ("internals", *kind_of(self.question), walks, self.row.shape_key)
         return ("gradients" if isinstance(self.question, Gradients) else "values", self.row.shape_key)
 
     def answer(self) -> Answer:
@@ -58,7 +59,7 @@ class Tally:
             return outputs
         sums = self.sums.fetched(self.row.model)
         if isinstance(self.question, Internals):
-            return answer_of(sums, outputs, self.sums)
+            return answer_of({**sums, "inputs": per_unit(self.row, sums.get("inputs", {}))}, outputs, self.sums)
         return GradientAnswer(per_unit(self.row, sums["inputs"]), outputs)
 
     def take(self, start: int, outputs: Floats) -> None:
@@ -152,11 +153,15 @@ class Answering:
 
     def _internals(self, chunk: Sequence[Slice[Tally]], question: Internals) -> list[Floats]:
         """Ask for what the chunk's probe shows; rows whose target is the largest output learn which it is."""
+        probe, first = question.probe, chunk[0].pending.asker.row
+        if needs_vectors(first, question):
+            probe = probe_inside(first, question)
+            embed(self._inside, [piece.pending.asker.row for piece in chunk])
         looks = [shown(piece.pending.asker.row, _internals_of(piece), piece) for piece in chunk]
         columns = np.concatenate([np.full(piece.stop - piece.start, piece.pending.asker.row.column) for piece in chunk])
         start = None if looks[0].start is None else self._model.xp.concatenate([look.start for look in looks])
         references = self._joined([look.baselines for look in looks]) if question.probe.paired else None
-        seen = self._inside.internals(self._joined([look.points for look in looks]), columns, question.probe, start, references)
+        seen = self._inside.internals(self._joined([look.points for look in looks]), columns, probe, start, references)
         scores, targets = self._fetched(seen.scores, chunk), self._model.fetch(seen.columns).astype(np.int64)
         for piece, rows, look in zip(chunk, _cut(chunk), looks, strict=True):
             tally = piece.pending.asker

@@ -6,16 +6,17 @@ What is found there is summed over each token's vector, and then over the tokens
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from explainery.contract.errors import MethodUnavailable
 from workers.draws import gaussian
 from workers.plugins import Array, Inside, Shown
 from workers.points import Row, frame_points, path_points
-from workers.questions import Floats, Gradients, Noise, Probe
+from workers.questions import Floats, Gradients, Internals, Noise, Probe
 from workers.sums import Points, Sums, add_up, weights_of
 
 
@@ -35,8 +36,43 @@ class Walk:
 
     inputs: dict[str, Array]
     around: dict[str, Array]
-    start: Array
-    baselines: Array
+    start: Array | None
+    """None where the points are the instance itself."""
+    baselines: Array | None
+    """The baselines' vectors; None where they were not looked up."""
+
+
+def between(question: Gradients | Internals) -> bool:
+    """Whether a question's points are anywhere but at the instance and its baselines."""
+    return bool(((question.alphas != 0) & (question.alphas != 1)).any())
+
+
+def needs_vectors(row: Row, question: Internals) -> bool:
+    """Whether a question about the inside has to do with the vectors of a row's text."""
+    return bool(row.text) and question.path is None and (question.probe.inputs or between(question))
+
+
+def probe_inside(row: Row, question: Internals) -> Probe:
+    """A question's probe, which looks at the text's vectors, too. Raises MethodUnavailable where that is not possible."""
+    probe = question.probe
+    if row.embedding is None:
+        raise MethodUnavailable(f"The text {row.text} has no known embedding to take gradients at; name it in the card.")
+    if probe.of == "attention" or (between(question) and probe.rules is not None) or probe.start is not None:
+        raise MethodUnavailable(f"This cannot be asked of the text {row.text}; use a method that asks for gradients or values.")
+    if not probe.inputs:
+        return replace(probe, start=row.embedding)
+    layers = probe.layers if row.embedding in probe.layers else (*probe.layers, row.embedding)
+    return replace(probe, layers=layers, gradients=True, start=row.embedding if between(question) else None)
+
+
+def of_method(seen: Shown, probe: Probe) -> Shown:
+    """What was shown without what was only looked at for the text's sake."""
+    asked = probe.layers if probe.gradients or probe.steps else ()
+    return replace(
+        seen,
+        activations={name: part for name, part in seen.activations.items() if name in probe.layers},
+        gradients={name: part for name, part in seen.gradients.items() if name in asked},
+    )
 
 
 def probe_of(rows: Sequence[Row]) -> Probe:
@@ -63,14 +99,21 @@ def embed(inside: Inside, rows: Sequence[Row]) -> None:
         row.vectors = Vectors(instance, around, span, np.dtype(str(found.dtype).removeprefix("torch.")))
 
 
-def walk(row: Row, question: Gradients, points: Points) -> Walk:
+def standing(row: Row, question: Internals, points: Points) -> Walk:
+    """Points that are the instance or a baseline itself: the text's ids are called as they are."""
+    inputs, around = path_points(row, question, points.start, points.stop)
+    order = np.arange(points.start, points.stop) % row.backgrounds
+    return Walk(inputs, around, None, None if row.vectors is None else _vectors(row).baselines[row.model.place(order)])
+
+
+def walk(row: Row, question: Gradients | Internals, points: Points) -> Walk:
     """Points b + alpha (x - b) + noise of evaluations `points.start` to `points.stop`; ids and masks stay the instance's."""
     vectors = _vectors(row)
     order = np.arange(points.start, points.stop)
     alphas = question.alphas[order // row.backgrounds]
     baselines = vectors.baselines[row.model.place(order % row.backgrounds)]
     start = _each(row, alphas) * vectors.instance + _each(row, 1 - alphas) * baselines
-    if question.noise is not None:
+    if isinstance(question, Gradients) and question.noise is not None:
         start = start + _noise(row, question.noise, order // row.backgrounds)
     inputs, around = path_points(row, question, points.start, points.stop)
     here = row.model.place(np.zeros(len(order), dtype=np.int64))
@@ -78,11 +121,13 @@ def walk(row: Row, question: Gradients, points: Points) -> Walk:
     return Walk(inputs, around, start, baselines)
 
 
-def add_up_embedded(sums: Sums, row: Row, question: Gradients, points: Points, seen: Shown, rows: slice, at: Walk) -> None:
+def add_up_embedded(
+    sums: Sums, row: Row, question: Gradients | Internals, points: Points, seen: Shown, rows: slice, at: Walk
+) -> None:
     """Add weight * factor * gradient of each point: per token of the text, per element of other inputs."""
     vectors = _vectors(row)
     weighted = seen.gradients[str(row.embedding)][rows] * _each(row, weights_of(row, question, points))
-    if question.factor == "difference":
+    if question.factor == "difference" and at.baselines is not None:
         weighted = weighted * (vectors.instance - at.baselines)
     total = weighted.sum(0)
     if question.factor == "instance":
@@ -94,13 +139,8 @@ def add_up_embedded(sums: Sums, row: Row, question: Gradients, points: Points, s
 
 def per_unit(row: Row, sums: dict[str, Floats]) -> dict[str, Floats]:
     """Sums per token as sums per unit; those of tokens that never play are left out."""
-    made = dict(sums)
-    for name, units in row.partition.texts.items():
-        if name in made:
-            plays = units.of_token >= 0
-            found = np.bincount(units.of_token[plays], made[name][plays], len(units.names))
-            made[name] = found.astype(np.float64)
-    return made
+    texts = row.partition.texts
+    return {name: texts[name].summed(found) if name in texts else found for name, found in sums.items()}
 
 
 def _smooth(row: Row) -> list[str]:

@@ -166,7 +166,10 @@ def attribution_of(spec: InputSpec, partition: Partition, solution: Solution) ->
     """
     precision = np.float32 if spec.datatype in FLOATS and spec.datatype != "FP64" else np.float64
     if solution.per_element is not None:
-        return solution.per_element[spec.name].astype(precision)
+        found, text = solution.per_element[spec.name], partition.texts.get(spec.name)
+        if text is not None and found.shape == text.of_token.shape:  # of a method that sees tokens: attention does
+            found = text.summed(found)
+        return found.astype(precision)
     values = solution.per_player
     if values is None:
         raise TypeError("a method's solution has values per player or per element")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from explainery.contract.catalogue import text_unit
 from explainery.contract.errors import InvalidParameter
@@ -34,6 +35,11 @@ class Units:
     def spread(self, of_unit: Ints) -> Ints:
         """What each unit has, given to its tokens; -1 to those that never play."""
         return np.where(self.of_token < 0, -1, of_unit[self.of_token])
+
+    def summed(self, of_token: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What each token has, summed over the tokens of each unit; what never plays is left out."""
+        plays = self.of_token >= 0
+        return np.bincount(self.of_token[plays], of_token[plays], len(self.names)).astype(np.float64)
 
 
 def cut(spec: InputSpec, passage: Passage, features: Any) -> Units:
