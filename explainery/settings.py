@@ -41,6 +41,7 @@ class Settings:
     plugins: tuple[str, ...] = _setting(
         (), "Folders with methods/, runtimes/ or modalities/ of your own.", "comma-separated folders"
     )
+    methods_off: tuple[str, ...] = _setting((), "Methods that workers leave out of what they offer.", "comma-separated methods")
     remote_allowed: tuple[str, ...] = _setting(
         (), "Hosts that remote models may be served at; private addresses must be listed too.", "comma-separated host[:port]"
     )

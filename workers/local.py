@@ -53,7 +53,7 @@ class Local:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.registry: Registry = discover(settings.plugins)
+        self.registry: Registry = discover(settings.plugins, settings.methods_off)
         self.repository = Repository(settings.models_url, settings.max_model_bytes)
         self.models = ModelCache(self.repository, self.registry, Place(device_of(settings), settings))
         self.governor = Governor(device_of(settings))

@@ -41,14 +41,19 @@ class Registry:
         return next((runtime for runtime in self.runtimes.values() if file_format in runtime.SPEC.formats), None)
 
 
-def discover(folders: Sequence[str] = ()) -> Registry:
+def discover(folders: Sequence[str] = (), methods_off: Sequence[str] = ()) -> Registry:
     """Find every plugin of `workers/` and of the plugin folders (each with methods/, runtimes/ or modalities/).
 
-    Raises PluginError when a folder is not there, a file cannot be imported or lacks a required name, or two plugins share a
-    name or a format.
+    `methods_off`: names of methods to leave out.
+    Raises PluginError when a folder is not there, a file cannot be imported or lacks a required name, two plugins share a name
+    or a format, or a method that should be left out is none: it would stay on offer under its right name.
     """
+    methods = cast(dict[str, MethodPlugin], _family("methods", folders))
+    unknown = sorted(set(methods_off) - set(methods))
+    if unknown:
+        raise PluginError(f"EXPLAINERY_METHODS_OFF names {', '.join(unknown)}; methods are: {', '.join(sorted(methods))}")
     return Registry(
-        methods=cast(dict[str, MethodPlugin], _family("methods", folders)),
+        methods={name: method for name, method in methods.items() if name not in methods_off},
         runtimes=_runtimes(folders),
         modalities=cast(dict[str, ModalityPlugin], _family("modalities", folders)),
     )

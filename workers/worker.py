@@ -59,7 +59,7 @@ class Worker:
         refuse_cluster(redis)
         self._store = JobStore(redis, settings)
         self._catalogue = CatalogueStore(redis, settings)
-        self._registry = discover(settings.plugins)
+        self._registry = discover(settings.plugins, settings.methods_off)
         self._repository = Repository(settings.models_url, settings.max_model_bytes)
         trials = Trials(settings, VerdictStore(redis, settings, kind_of(settings), self.id)) if settings.trials else None
         self._verdicts = Verdicts(self._repository, self._registry, settings, trials, self._forget_offer)

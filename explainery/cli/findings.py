@@ -38,7 +38,7 @@ class Finding:
 def findings(settings: Settings) -> list[Finding]:
     """Everything that is looked at, in the order in which it is needed."""
     return [_python(), *_extras(), _redis(settings), _home(settings), _models(settings), *_factories(settings),
-            _device(settings), _port(settings)]  # fmt: skip
+            *_methods_off(settings), _device(settings), _port(settings)]  # fmt: skip
 
 
 def _python() -> Finding:
@@ -94,6 +94,18 @@ def _factories(settings: Settings) -> Iterator[Finding]:
         ok = _importable(name)
         remedy = "install its package beside explainery, or set PYTHONPATH"
         yield Finding(f"factory module {name}", ok, "found" if ok else "not found", remedy, needed=False)
+
+
+def _methods_off(settings: Settings) -> Iterator[Finding]:
+    """Methods are looked for by their files: importing them would take the compute libraries."""
+    folders = [Path(folder).expanduser() for folder in settings.plugins]
+    if (workers := find_spec("workers")) is not None and workers.origin:
+        folders.append(Path(workers.origin).parent)
+    known = sorted({path.stem for folder in folders for path in folder.glob("methods/[!_]*.py")})
+    for name in settings.methods_off:
+        ok = name in known
+        remedy = f"write one of {', '.join(known)}; a worker does not start with a method to leave out that it has not"
+        yield Finding(f"method {name} off", ok, "left out" if ok else "no file of that name", remedy, needed=False)
 
 
 def _importable(module: str) -> bool:

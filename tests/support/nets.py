@@ -10,6 +10,15 @@ def linear(features: int, outputs: int = 1) -> nn.Module:
     return nn.Linear(features, outputs)
 
 
+def weighted(weights: list[float], bias: float) -> nn.Module:
+    """w.x + bias in double precision."""
+    layer = nn.Linear(len(weights), 1).double()
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([weights]))
+        layer.bias.fill_(bias)
+    return layer
+
+
 def mlp(features: int, outputs: int = 3, width: int = 16, smooth: bool = False) -> nn.Module:
     act = nn.Tanh if smooth else nn.ReLU
     return nn.Sequential(nn.Linear(features, width), act(), nn.Linear(width, width), act(), nn.Linear(width, outputs))

@@ -27,6 +27,9 @@ def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     series = repos.tensor_input("input", [20, 2], modality="series")
     repos.add_stub(folder, "linear", 4, weights=WEIGHTS.tolist(), bias=1.0)
+    doubles = repos.tensor_input("input", [4]).replace("FP32", "FP64")
+    weighted = {"weights": WEIGHTS.tolist(), "bias": 1.0}
+    repos.add_torch(folder, "linear-torch", "nets:weighted", weighted, doubles, repos.output(1, kind="regression"))
     repos.add_stub(folder, "product", 2, form="product")
     repos.add_stub(folder, "max", 4, form="max")
     repos.add_torch(

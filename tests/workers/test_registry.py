@@ -107,3 +107,13 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, fault: str) -> None
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match=r"EXPLAINERY_PLUGINS names .*, which is no folder"):
         discover([str(tmp_path / "nowhere")])
+
+
+def test_a_method_is_left_out() -> None:
+    assert "lrp" in discover().methods
+    assert set(discover().methods) - set(discover((), ["lrp", "saliency"]).methods) == {"lrp", "saliency"}
+
+
+def test_a_method_to_leave_out_that_is_none_is_named() -> None:
+    with pytest.raises(PluginError, match=r"EXPLAINERY_METHODS_OFF names lpr; methods are: .*lrp"):
+        discover((), ["lpr"])

@@ -16,9 +16,10 @@ Apply = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """`apply(x, weight) + bias`. `kind`: "dense" or "conv". `outputs`: the weight's axis of output channels, None where there is none.
+    """`apply(x, weight) + bias`. `kind`: "dense" or "conv".
 
-    `channels`: the output's axis of channels. `bias` is broadcast with the output.
+    `outputs`: the weight's axis of output channels, None where there is none. `channels`: the output's axis of them. `bias` is
+    broadcast with the output.
     """
 
     apply: Apply

@@ -25,7 +25,7 @@ class _Answered(torch.autograd.Function):
 def answered(value: Callable[[], torch.Tensor], surrogate: torch.Tensor, halved_axis: int | None = None) -> torch.Tensor:
     """What `value` gives, a new tensor, differentiated as `surrogate` is.
 
-    `halved_axis`: the axis along which the surrogate is only the first half of the value. What reaches the other half ends there.
+    `halved_axis`: the axis along which the surrogate is only the first half of the value. What reaches the other half ends.
     """
     made: torch.Tensor = _Answered.apply(value, surrogate, halved_axis)  # type: ignore[no-untyped-call]
     return made

@@ -16,7 +16,8 @@ OPERATORS = {
     "__add__": "add", "__radd__": "add", "__iadd__": "add_",
     "__sub__": "sub", "__isub__": "sub_", "__rsub__": "rsub",
     "__mul__": "mul", "__rmul__": "mul", "__imul__": "mul_",
-    "__truediv__": "div", "__itruediv__": "div_", "__rtruediv__": "rdiv", "__rdiv__": "rdiv", "__div__": "div", "__idiv__": "div_",
+    "__truediv__": "div", "__itruediv__": "div_", "__rtruediv__": "rdiv",
+    "__div__": "div", "__idiv__": "div_", "__rdiv__": "rdiv",
     "__pow__": "pow", "__rpow__": "rpow", "__ipow__": "pow_",
     "__matmul__": "matmul", "__rmatmul__": "rmatmul",
     "__neg__": "neg", "__pos__": "positive", "__abs__": "abs",
@@ -27,9 +28,9 @@ ALIASES = {
     "concat": "cat", "concatenate": "cat", "clip": "clamp", "special_expit": "sigmoid", "special_softmax": "softmax",
     "_softmax": "softmax", "_log_softmax": "log_softmax", "special_log_softmax": "log_softmax", "log_sigmoid": "logsigmoid",
     "special_logsumexp": "logsumexp", "arctan": "atan", "arcsin": "asin", "arccos": "acos", "arctanh": "atanh",
-    "swapaxes": "transpose", "swapdims": "transpose", "moveaxis": "movedim", "t": "t", "_adaptive_avg_pool2d": "adaptive_avg_pool2d",
-    "_adaptive_avg_pool3d": "adaptive_avg_pool3d", "vector_norm": "linalg_vector_norm", "special_erf": "erf",
-    "_native_batch_norm_legit_no_training": "native_batch_norm", "cudnn_batch_norm": "refused_batch_norm",
+    "swapaxes": "transpose", "swapdims": "transpose", "moveaxis": "movedim", "special_erf": "erf",
+    "_adaptive_avg_pool2d": "adaptive_avg_pool2d", "_adaptive_avg_pool3d": "adaptive_avg_pool3d",
+    "_native_batch_norm_legit_no_training": "native_batch_norm",
 }  # fmt: skip
 """Functions that do the same under several names."""
 
@@ -67,7 +68,7 @@ class Call:
 
     @cached_property
     def varying(self) -> tuple[torch.Tensor, ...]:
-        """The tensors that depend on the model's inputs, each once: parameters are frozen, so they are those with a gradient."""
+        """The tensors that depend on the inputs, each once: parameters are frozen, so they are those with a gradient."""
         return tuple({id(tensor): tensor for tensor in self.tensors if tensor.requires_grad}.values())
 
     def run(self) -> Any:

@@ -1,7 +1,7 @@
 """DeepLIFT's rule for maxima over windows or axes, as captum has it but for windows that overlap, whose shares are added.
 
-The larger of the two maxima, less the reference's, goes to where the instance has its maximum; the rest of the difference goes to where
-the reference has its own. Each share is divided by the input's difference there, so that the shares sum to the difference.
+The larger of the two maxima, less the reference's, goes to where the instance has its maximum; the rest of the difference goes
+to where the reference has its own. Each share is divided by the input's difference there: so the shares sum to the difference.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from workers.inside.rescale import NEAR
 
 
 def of_winners(value: torch.Tensor, x: torch.Tensor, places: torch.Tensor, axis: int) -> torch.Tensor:
-    """`value`, the maxima, with the rule's derivative. `x`: [..., candidates]; `places`: [..., maxima], of both halves along `axis`."""
+    """`value`, the maxima, with the rule's derivative.
+
+    `x`: [..., candidates]; `places`: [..., maxima], where they are; both halves along `axis`.
+    """
     half = x.shape[axis] // 2
     here, there = places.narrow(axis, 0, half), places.narrow(axis, half, half)
     with torch.no_grad():

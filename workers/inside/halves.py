@@ -11,14 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from workers.inside.calls import Call, tensors_in
+from workers.inside.notes import Notes
 
 VIEWS = frozenset({
-    "transpose", "permute", "movedim", "t", "adjoint", "unsqueeze", "squeeze", "expand", "expand_as", "broadcast_to", "select",
-    "narrow", "slice", "getitem", "diagonal", "split", "split_with_sizes", "chunk", "tensor_split", "unsafe_chunk", "unsafe_split",
-    "unbind", "unfold", "T.__get__", "mT.__get__", "H.__get__", "mH.__get__",
+    "transpose", "permute", "movedim", "t", "adjoint", "unsqueeze", "squeeze", "expand", "expand_as", "broadcast_to",
+    "select", "narrow", "slice", "getitem", "diagonal", "unbind", "unfold",
+    "split", "split_with_sizes", "chunk", "tensor_split", "unsafe_chunk", "unsafe_split",
+    "T.__get__", "mT.__get__", "H.__get__", "mH.__get__",
 })  # fmt: skip
 FOLDS = frozenset({"view", "reshape", "flatten", "unflatten", "view_as", "reshape_as", "_unsafe_view", "ravel"})
 REDUCTIONS = frozenset({"sum", "mean", "nansum", "amax", "amin", "max", "min", "logsumexp"})
@@ -36,22 +37,22 @@ class Axes:
     """The axis of points of every tensor that depends on the inputs."""
 
     def __init__(self) -> None:
-        self._moved = WeakTensorKeyDictionary()
-        self._merged = WeakTensorKeyDictionary()
+        self._moved: Notes[int] = Notes()
+        self._merged: Notes[tuple[int, int]] = Notes()
         """Tensors whose points lie within an axis, as rows of time steps do: (the axis, how often all points come in it)."""
 
     def of(self, tensor: torch.Tensor) -> int:
         """The axis that holds the points. Raises Mixed where it holds them several times over."""
         if len(self._merged) and tensor in self._merged:
             raise Mixed
-        return int(self._moved.get(tensor, 0))
+        return self._moved.get(tensor) or 0
 
     def note(self, tensor: torch.Tensor, axis: int) -> None:
         """Note where a tensor's points are."""
         if axis:
             self._moved[tensor] = axis
         elif len(self._moved):
-            self._moved.pop(tensor, None)
+            self._moved.forget(tensor)
 
     def halves(self, tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The tensor at the instances and at the references. Raises Mixed where it cannot be halved."""
@@ -79,7 +80,7 @@ class Axes:
     def _fold(self, call: Call, output: torch.Tensor) -> None:
         """After a reshape, or another function on merged axes: only those go there that keep each row's elements together."""
         tensor = call.varying[0]
-        axis, times = self._merged.get(tensor, (self._moved.get(tensor, 0), 1))
+        axis, times = self._merged.get(tensor) or (self._moved.get(tensor) or 0, 1)
         if call.name not in FOLDS:
             if (
                 len(call.varying) > 1
@@ -136,7 +137,7 @@ def _by_tensors(call: Call) -> bool:
 
 
 def _folded(before: int, points: int, shape: Sequence[int]) -> tuple[int, int]:
-    """The axis of a new shape in which points lie that come once for each of `before` places, and how often it holds them all."""
+    """The axis of a new shape in which points lie that come once for each of `before` places, and how often they come in it."""
     passed = 1
     for place, size in enumerate(shape):
         if before % passed:

@@ -41,15 +41,15 @@ PRODUCTS = frozenset({"mul", "matmul", "mm", "bmm", "mv", "dot", "inner", "outer
 """Linear in each of two factors."""
 
 ACTIVATIONS = frozenset({
-    "relu", "relu6", "elu", "selu", "celu", "leaky_relu", "prelu", "_prelu_kernel", "rrelu", "gelu", "sigmoid", "tanh", "silu", "mish",
-    "softplus", "softsign", "hardtanh", "hardsigmoid", "hardswish", "hardshrink", "softshrink", "tanhshrink", "threshold",
-    "logsigmoid", "logit",
+    "relu", "relu6", "elu", "selu", "celu", "leaky_relu", "prelu", "_prelu_kernel", "rrelu", "gelu", "sigmoid", "tanh", "silu",
+    "mish", "softplus", "softsign", "hardtanh", "hardsigmoid", "hardswish", "hardshrink", "softshrink", "tanhshrink",
+    "threshold", "logsigmoid", "logit",
 })  # fmt: skip
 ELEMENTWISE = ACTIVATIONS | frozenset({
-    "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "reciprocal", "square", "abs", "sin", "cos", "tan",
-    "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erf", "erfc", "sinc", "sign", "sgn", "round", "floor", "ceil",
-    "trunc", "frac", "clamp", "clamp_min", "clamp_max", "nan_to_num", "logaddexp", "logaddexp2", "remainder", "fmod", "float_power",
-    "pow", "rpow", "rdiv",
+    "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "reciprocal", "square", "abs", "pow", "rpow",
+    "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erf", "erfc", "sinc",
+    "sign", "sgn", "round", "floor", "ceil", "trunc", "frac", "clamp", "clamp_min", "clamp_max", "nan_to_num",
+    "logaddexp", "logaddexp2", "remainder", "fmod", "float_power", "rdiv",
 })  # fmt: skip
 """One number in, one number out, where the other arguments do not depend on the inputs."""
 

@@ -20,7 +20,8 @@ class Weights:
 
     def __init__(self, listed: Sequence[torch.Tensor], biases: bool, projected: bool) -> None:
         self.input, self.hidden = listed[0], listed[1]
-        self.input_bias, self.hidden_bias = (listed[2], listed[3]) if biases else (None, None)
+        self.input_bias: torch.Tensor | None = listed[2] if biases else None
+        self.hidden_bias: torch.Tensor | None = listed[3] if biases else None
         self.projection = listed[-1] if projected else None
 
     def of_input(self, x: torch.Tensor) -> torch.Tensor:

@@ -6,8 +6,8 @@ For contributions z_ij = x_i w_ij (and the bias b_j), with P_j the sum of the po
 
 * epsilon: s = t = R / (P + N), pushed off zero (Bach et al. 2015);
 * gamma: the contributions of the output's own sign count 1 + gamma times (Montavon et al. 2019; for outputs of either sign);
-* alpha-beta: s = alpha R / P, t = -beta R / N, alpha - beta = 1; where an output has contributions of one sign only, they take all
-  (Bach et al. 2015);
+* alpha-beta: s = alpha R / P, t = -beta R / N, alpha - beta = 1; where an output has contributions of one sign only, they take
+  all (Bach et al. 2015);
 * flat: every input of the window takes the same share, whatever its value (Lapuschkin et al. 2019);
 * box: contributions beyond the lowest or highest value that an input may have (Montavon et al. 2017, z^B).
 """
@@ -75,7 +75,7 @@ def by_sign(layer: Layer, shares: Shares) -> torch.Tensor:
     """A layer whose positive and negative contributions are weighed apart."""
     x = layer.x.detach().clone()
 
-    def back(relevance: torch.Tensor) -> tuple[torch.Tensor]:
+    def back(relevance: torch.Tensor) -> tuple[torch.Tensor, ...]:
         with torch.enable_grad():
             above, below = x.clamp(min=0).requires_grad_(), x.clamp(max=0).requires_grad_()
             up, down = layer.weight.clamp(min=0), layer.weight.clamp(max=0)
@@ -95,7 +95,7 @@ def evenly(layer: Layer, epsilon: float) -> torch.Tensor:
     """The flat rule."""
     x = layer.x.detach()
 
-    def back(relevance: torch.Tensor) -> tuple[torch.Tensor]:
+    def back(relevance: torch.Tensor) -> tuple[torch.Tensor, ...]:
         with torch.enable_grad():
             ones = torch.ones_like(x).requires_grad_()
             counts = layer.apply(ones, torch.ones_like(layer.weight))
@@ -117,7 +117,7 @@ def in_box(layer: Layer, epsilon: float, low: float | None, high: float | None) 
         x.flatten(1).amax(1).clamp(min=0).reshape(rows) if high is None else torch.tensor(high, dtype=x.dtype, device=x.device)
     )
 
-    def back(relevance: torch.Tensor) -> tuple[torch.Tensor]:
+    def back(relevance: torch.Tensor) -> tuple[torch.Tensor, ...]:
         points = [x.requires_grad_(), floor.expand_as(x).clone().requires_grad_(), roof.expand_as(x).clone().requires_grad_()]
         with torch.enable_grad():
             parts = [layer.apply(points[0], layer.weight), layer.apply(points[1], layer.weight.clamp(min=0))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -32,8 +32,10 @@ def addcdiv(input: Tensor, one: Tensor, other: Tensor, *, value: float = 1) -> T
 
 def div(one: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """One times the reciprocal of the other."""
-    quotient = one * torch.reciprocal(other)
-    return {None: lambda: quotient, "floor": quotient.floor, "trunc": quotient.trunc}[rounding_mode]()
+    quotient: Tensor = one * torch.reciprocal(other)
+    if rounding_mode is None:
+        return quotient
+    return torch.floor(quotient) if rounding_mode == "floor" else torch.trunc(quotient)
 
 
 def power(base: Tensor, exponent: Tensor) -> Tensor:
@@ -91,7 +93,7 @@ def vector_norm(input: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = Fa
     if ord == 1:
         return input.abs().sum(axes, keepdim=keepdim)
     if ord != 2:
-        return (input.abs() ** ord).sum(axes, keepdim=keepdim) ** (1 / ord)
+        return torch.pow(torch.pow(input.abs(), ord).sum(axes, keepdim=keepdim), 1 / ord)
     return torch.sqrt((input * input).sum(axes, keepdim=keepdim))
 
 
@@ -202,8 +204,9 @@ def rnn_relu_cell(x: Tensor, state: Tensor, w: Tensor, r: Tensor, wb: Any = None
     return torch.relu(F.linear(x, w, wb) + F.linear(state, r, rb))
 
 
-PARTS = {
-    "addmm": addmm, "baddbmm": addmm, "addmv": addmm, "addcmul": addcmul, "addcdiv": addcdiv, "glu": glu, "var": var, "std": std,
+PARTS: dict[str, Callable[..., Any]] = {
+    "addmm": addmm, "baddbmm": addmm, "addmv": addmm, "addcmul": addcmul, "addcdiv": addcdiv, "glu": glu, "var": var,
+    "std": std,
     "linalg_vector_norm": vector_norm, "layer_norm": layer_norm, "native_layer_norm": native_layer_norm, "rms_norm": rms_norm,
     "group_norm": group_norm, "instance_norm": instance_norm, "scaled_dot_product_attention": attention, "prod": prod,
     "lstm_cell": lstm_cell, "gru_cell": gru_cell, "rnn_tanh_cell": rnn_tanh_cell, "rnn_relu_cell": rnn_relu_cell,

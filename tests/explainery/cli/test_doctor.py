@@ -52,6 +52,14 @@ def test_a_gpu_asked_for_and_missing_is_told(doctor):
     assert "EXPLAINERY_DEVICE=cpu" in found["device"]["remedy"]
 
 
+def test_methods_to_leave_out_are_looked_for(doctor):
+    code, found = doctor(EXPLAINERY_METHODS_OFF="lrp,lpr")
+    assert code == 0
+    assert found["method lrp off"]["ok"]
+    assert not found["method lpr off"]["ok"]
+    assert "lrp" in found["method lpr off"]["remedy"]
+
+
 def test_factories_are_looked_for(doctor):
     _, found = doctor(EXPLAINERY_FACTORIES="json,no.such.module")
     assert found["factory module json"]["ok"]

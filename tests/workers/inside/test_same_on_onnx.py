@@ -88,8 +88,9 @@ def test_layers_have_the_source_s_names(
 ) -> None:
     specs = {spec.path: spec for spec in file_lab.load(f"{model}-{exporter}").model.layers}  # type: ignore[attr-defined]
     for layer in layers:
-        name = layer if layer in specs else f"{layer}#2"
-        source = layer if layer != "block2.relu" else "block2.relu#2"
+        name = layer
+        assert layer in specs
+        source = layer if layer != "block2.relu" else "block2.relu#1"
         params = [{"layer": name}, {"layer": source}]
         orders = [Order("layer_gradient_x_activation", {"input": rows(model)}, each, target=1) for each in params]
         _, found = file_lab.explain(f"{model}-{exporter}", orders[0])

@@ -1,12 +1,13 @@
 """Layer-wise relevance propagation: the score is handed back layer by layer, each output's share to the inputs that made it.
 
-Bach et al., On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation, PLOS ONE 2015; Montavon
-et al., Layer-Wise Relevance Propagation: An Overview, 2019. What flows backwards is relevance, and begins as the score. Linear layers follow the
-composite's rule; sums, means, average pools and lone batch normalisations the epsilon rule, so that a residual sum gives each branch
-what it contributed; activations hand on what they get; a maximum's winner takes all; moving elements moves relevance. A batch
-normalisation after a linear layer is one layer with it. The first layer is the one that reads the model's input, as it is or
-rescaled. Softmax, products of two tensors that vary (attention, gates), normalisations by a row's own statistics and recurrent kernels
-have no rule here and are refused by name. LRP is claimed by patents; an operator can switch the method off.
+Bach et al., On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation, PLOS ONE 2015;
+Montavon et al., Layer-Wise Relevance Propagation: An Overview, 2019. What flows backwards is relevance, and begins as the
+score. Linear layers follow the composite's rule; sums, means, average pools and lone batch normalisations the epsilon rule, so
+that a residual sum gives each branch what it contributed; activations hand on what they get; a maximum's winner takes all;
+moving elements moves relevance. A batch normalisation after a linear layer is one layer with it. The first layer is the one
+that reads the model's input, as it is or rescaled. Softmax, products of two tensors that vary (attention, gates),
+normalisations by a row's own statistics and recurrent kernels have no rule here and are refused by name. LRP is claimed by
+patents; an operator can switch the method off.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from workers.inside import kinds
 from workers.inside.affine import Layer, batch_norm_numbers, layer_of
 from workers.inside.answered import answered
 from workers.inside.calls import Call, tensors_in
 from workers.inside.composites import COMPOSITES
+from workers.inside.notes import Notes
 from workers.inside.relevance import alpha_beta_shares, by_sign, by_value, evenly, gamma_shares, in_box
 from workers.inside.ruled import Rule, Ruled
 
@@ -110,8 +111,8 @@ class Mode(Ruled):
         super().__init__(options, where)
         self.composite = COMPOSITES[options.get("composite", "epsilon")]
         self.epsilon = float(options.get("epsilon", 1e-9))
-        self._layers = WeakTensorKeyDictionary()
-        self._inner = WeakTensorKeyDictionary()
+        self._layers: Notes[tuple[Layer, int]] = Notes()
+        self._inner: Notes[bool] = Notes()
         """Tensors that are no longer the model's input, moved or in other units."""
 
     def handed(self, layer: Layer) -> torch.Tensor:
@@ -123,8 +124,8 @@ class Mode(Ruled):
 
     def layer_before(self, x: torch.Tensor) -> Layer | None:
         """The layer whose output a tensor is, unless it was written to since."""
-        layer, version = self._layers.get(x, (None, 0))
-        return layer if layer is not None and version == x._version else None
+        layer, version = self._layers.get(x) or (None, 0)
+        return layer if version == x._version else None
 
     def joined_shift(self, call: Call) -> torch.Tensor | None:
         """A sum with numbers as one layer with the layer before it, or as other units of the input; else None."""
