@@ -21,7 +21,7 @@ def words(stack: Stack) -> str:
 
 
 def test_strings_in_offsets_out(stack: Stack, words: str) -> None:
-    for method in ("occlusion", "feature_ablation", "exact_shapley", "kernel_shap"):
+    for method in ("occlusion", "feature_ablation", "exact_shapley", "kernel_shap", "integrated_gradients", "deep_lift"):
         result = stack.result(stack.submit(words, method, list(TEXTS)))
         for text, shares, explanation in zip(TEXTS, TEXTS.values(), result["explanations"], strict=True):
             (attribution,) = explanation["attributions"]

@@ -24,3 +24,37 @@ class _Classifier(nn.Module):
         seen = self.words(ids) + self.places(torch.arange(ids.shape[1], device=ids.device))
         logits: torch.Tensor = self.head(self.encoder(seen, src_key_padding_mask=mask == 0)[:, 0])
         return logits
+
+
+def behind_embedding(vocabulary: int) -> nn.Module:
+    """The same classifier as `planted` builds, asked for with vectors [n, tokens, width] in place of ids, all attended to."""
+    return _Behind(vocabulary)
+
+
+class _Behind(nn.Module):
+    def __init__(self, vocabulary: int) -> None:
+        super().__init__()
+        self.net = planted(vocabulary)
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        net = self.net
+        assert isinstance(net, _Classifier)
+        seen = vectors + net.places(torch.arange(vectors.shape[1], device=vectors.device))
+        logits: torch.Tensor = net.head(net.encoder(seen)[:, 0])
+        return logits
+
+
+def two_tables(vocabulary: int) -> nn.Module:
+    """Ids looked up in two tables: which of them is the embedding cannot be told."""
+    return _TwoTables(vocabulary)
+
+
+class _TwoTables(nn.Module):
+    def __init__(self, vocabulary: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Embedding(vocabulary, 4), nn.Embedding(vocabulary, 4)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head((self.first(ids) * self.second(ids)).mean(1))
+        return logits

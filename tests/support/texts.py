@@ -119,6 +119,19 @@ def add_planted(folder: Path, name: str = "planted", length: int = -1, **more: A
     return repos.write(folder, name, card, {"model.safetensors": save(trained()), "tokenizer.json": tokenizer()})
 
 
+def add_behind(folder: Path, name: str = "behind") -> Path:
+    """The trained transformer behind its embedding: its input is a tensor of vectors, called input_ids all the same."""
+    from safetensors.torch import save
+
+    card = (
+        f'title = "{name}"\nformat = "safetensors"\nfile = "model.safetensors"\nfactory = "text_nets:behind_embedding"\n'
+        f"factory_args = {{vocabulary = {len(VOCABULARY)}}}\n"
+        f"{repos.tensor_input('input_ids', [-1, 32])}{repos.output(2, 'logits', 'logits', labels=LABELS)}"
+    )
+    weights = {f"net.{part}": tensor for part, tensor in trained().items()}
+    return repos.write(folder, name, card, {"model.safetensors": save(weights)})
+
+
 WORTH = np.array([0.0, 0.5, 100.0, -100.0, 0.25] + [1.0 + number for number in range(len(VOCABULARY) - 5)])
 """What each token adds in the model that `add_sum` writes: [CLS] and [SEP] very much, to be seen should they play."""
 
