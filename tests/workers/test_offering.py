@@ -116,8 +116,10 @@ def test_code_formats_need_leave(tmp_path: Path) -> None:
 
 def test_a_format_or_modality_that_nothing_serves(tmp_path: Path) -> None:
     repos.add_stub(tmp_path, "m", 4)
-    repos.add_stub(tmp_path, "words", 0, inputs=repos.tensor_input("input", [-1], modality="text"))
-    stubless = dataclasses.replace(REGISTRY, runtimes={"onnx": REGISTRY.runtimes["onnx"]})
+    text = repos.tensor_input("input", [-1], "INT64", "text", tokenizer="tokenizer.json")
+    (repos.add_stub(tmp_path, "words", 0, inputs=text) / "tokenizer.json").write_text("{}")
+    textless = {name: plugin for name, plugin in REGISTRY.modalities.items() if name != "text"}
+    stubless = dataclasses.replace(REGISTRY, runtimes={"onnx": REGISTRY.runtimes["onnx"]}, modalities=textless)
     settings = Settings(models=str(tmp_path))
     alien, words = offer_of(stubless, Repository(str(tmp_path)).scan(), settings).models
     assert alien.fault == "No runtime here loads format 'stub'."
