@@ -96,9 +96,10 @@ def test_the_request_of_the_wire_page_is_one():
 
 
 def test_the_cards_of_the_wire_page_are_some():
-    local, remote = [block.code for block in blocks(text("wire.md")) if block.language == "toml"]
-    for card in (local, remote):
+    local, words, remote = [block.code for block in blocks(text("wire.md")) if block.language == "toml"]
+    for card in (local, words, remote):
         assert isinstance(parse_card(card), ModelCard)
+    assert [spec.name for spec in parse_card(words).sent] == ["input_ids"]
     told = tomllib.loads(remote)["remote"]
     assert set(told) == set(RemoteSpec.model_fields)
     defaults = {name: field.default for name, field in RemoteSpec.model_fields.items()}

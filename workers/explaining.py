@@ -14,7 +14,7 @@ from explainery.contract.errors import InvalidTarget
 from explainery.contract.job import JobSpec
 from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import FLOATS, InputSpec, ModelCard
-from explainery.contract.result import Attribution, Explanation, MapInfo, Target
+from explainery.contract.result import Attribution, Explanation, MapInfo, Quality, Target
 from explainery.contract.tensors import map_key
 from workers.frame import Frame, FrameAnswer
 from workers.game import Game, InputView, Partition
@@ -135,13 +135,13 @@ def _column(target: int | str | None, outputs: Floats, card: ModelCard) -> int:
 def _summed_up(order: Order, row: Row, game: Game, solution: Solution, target: int | str | None) -> RowAnswer:
     card, output = order.card, order.card.score_output
     label = output.labels[row.column] if output.labels and row.column < len(output.labels) else None
-    inputs = () if solution.per_player is None and solution.per_element is None else card.inputs
+    inputs = () if solution.per_player is None and solution.per_element is None else card.sent
     shares = {spec.name: attribution_of(spec, row.partition, solution) for spec in inputs}
     layers = {name: array.astype(np.float32) for name, array in (solution.per_layer or {}).items()}
     errors = {}
     if solution.standard_error is not None:
         alone = Solution(per_player=solution.standard_error)
-        errors = {spec.name: attribution_of(spec, row.partition, alone) for spec in card.inputs}
+        errors = {spec.name: attribution_of(spec, row.partition, alone) for spec in card.sent}
     maps = {_map_info(each): each.values.astype(np.float32) for each in solution.maps}
     explanation = Explanation(
         target=Target(output=output.name, index=None if target is None else row.column, label=label),
@@ -151,7 +151,7 @@ def _summed_up(order: Order, row: Row, game: Game, solution: Solution, target: i
             *(_described(spec, row.partition, solution, shares[spec.name]) for spec in inputs),
             *(Attribution(input=name, shape=array.shape, datatype="FP32", layer=name) for name, array in layers.items()),
         ),
-        quality=quality_of(game, solution, complete=order.method.SPEC.completeness),
+        quality=_noted(quality_of(game, solution, complete=order.method.SPEC.completeness), row.notes),
         maps=tuple(maps),
     )
     return RowAnswer(explanation, shares | layers, errors, {map_key(described): array for described, array in maps.items()})
@@ -161,25 +161,40 @@ def _map_info(each: Map) -> MapInfo:
     return MapInfo(name=each.name, shape=each.values.shape, axes=each.axes, layer=each.layer)
 
 
+def _noted(quality: Quality, notes: tuple[str, ...]) -> Quality:
+    return quality.model_copy(update={"notes": notes + quality.notes})
+
+
 def attribution_of(spec: InputSpec, partition: Partition, solution: Solution) -> NDArray[Any]:
     """One input's attribution: per element, or per group where groups were asked for.
 
-    A player's value is shared equally by its elements, so that attributions still sum to what the players' values sum to.
+    A player's value is shared equally by its elements, so that attributions still sum to what the players' values sum to. What
+    never plays has none. The elements of a text are its pieces: tokens, words or sentences.
     """
     precision = np.float32 if spec.datatype in FLOATS and spec.datatype != "FP64" else np.float64
     if solution.per_element is not None:
-        return solution.per_element[spec.name].astype(precision)
+        found, text = solution.per_element[spec.name], partition.texts.get(spec.name)
+        if text is not None and found.shape == text.of_token.shape:  # of a method that sees tokens: attention does
+            found = text.summed(found)
+        return found.astype(precision)
     values = solution.per_player
     if values is None:
         raise TypeError("a method's solution has values per player or per element")
     if spec.name in partition.grouped:
         return values[partition.of_input(spec.name)].astype(precision)
-    return (values / partition.sizes)[partition.labels[spec.name]].astype(precision)
+    labels = partition.labels[spec.name]
+    return np.where(labels < 0, 0.0, (values / partition.sizes)[labels]).astype(precision)
 
 
 def _described(spec: InputSpec, partition: Partition, solution: Solution, share: NDArray[Any]) -> Attribution:
     features = spec.features
-    if spec.name in partition.grouped and solution.per_element is None:
+    text = partition.texts.get(spec.name)
+    if text is not None or (spec.name in partition.grouped and solution.per_element is None):
         features = partition.names.get(spec.name)
-    single = share.dtype == np.float32
-    return Attribution(input=spec.name, shape=share.shape, datatype="FP32" if single else "FP64", features=features)
+    return Attribution(
+        input=spec.name,
+        shape=share.shape,
+        datatype="FP32" if share.dtype == np.float32 else "FP64",
+        features=features,
+        offsets=None if text is None else text.offsets,
+    )

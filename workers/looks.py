@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from explainery.contract.errors import MethodUnavailable
+from workers.embedded import Walk, add_up_embedded, between, of_method, standing, walk
 from workers.plugins import Array, Shown
 from workers.points import Row, path_points
 from workers.questions import Floats, InternalAnswer, Internals
@@ -23,6 +25,8 @@ class Look:
     start: Array | None = None
     reach: Array | None = None
     """Instance minus baseline at that layer, where gradients are multiplied with it."""
+    walk: Walk | None = None
+    """Of a text: where it is differentiated."""
 
 
 def kind_of(question: Internals) -> tuple[Hashable, ...]:
@@ -31,8 +35,12 @@ def kind_of(question: Internals) -> tuple[Hashable, ...]:
 
 
 def shown(row: Row, question: Internals, points: Points) -> Look:
-    """Build the points of evaluations `points.start` to `points.stop`."""
+    """Build the points of evaluations `points.start` to `points.stop`. Raises MethodUnavailable where there are none."""
+    if question.path is None and row.text:
+        text = walk(row, question, points) if between(question) else standing(row, question, points)
+        return Look(text.inputs, text.around, text.start, walk=text)
     if question.path is None:
+        _check_between(row, question)
         return Look(*path_points(row, question, points.start, points.stop))
     order = np.arange(points.start, points.stop)
     which, at = order % row.backgrounds, order // row.backgrounds
@@ -58,7 +66,8 @@ def add_up_inside(sums: Sums, row: Row, question: Internals, points: Points, see
             sums.keep("activations", name, tensor[rows])
         return
     weights = weights_of(row, question, points)
-    for what, tensors in (("activations", seen.activations), ("gradients", seen.gradients)):
+    own = seen if look.walk is None else of_method(seen, question.probe)
+    for what, tensors in (("activations", own.activations), ("gradients", own.gradients)):
         for name, tensor in tensors.items():
             part = tensor[rows]
             if look.reach is not None and what == "gradients" and name == question.probe.start:
@@ -67,7 +76,19 @@ def add_up_inside(sums: Sums, row: Row, question: Internals, points: Points, see
     if question.probe.steps:
         for name in question.probe.layers:
             _add_steps(sums, row, name, seen.activations[name][rows], seen.gradients[name][rows])
+    if look.walk is not None:
+        if question.probe.inputs:
+            add_up_embedded(sums, row, question, points, seen, rows, look.walk)
+        return
     add_up(sums, row, question, points, {name: part[rows] for name, part in seen.inputs.items()}, look.baselines)
+
+
+def _check_between(row: Row, question: Internals) -> None:
+    whole = [name for name, kind in row.precision.items() if kind.kind != "f"]
+    if whole and between(question):
+        raise MethodUnavailable(
+            f"Input {whole[0]} holds whole numbers, and a path has points between them; use a method that asks for values."
+        )
 
 
 def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums) -> InternalAnswer:

@@ -132,12 +132,12 @@ class ModelCache:
 
     def _load(self, ref: ModelRef, card: ModelCard, files: Mapping[str, bytes]) -> Loaded:
         made = opened(card, files, self._registry, self._place)
-        verdict: Verdict | None = getattr(made.model, "verdict", None)
+        verdict = made.verdict
         if not self._place.settings.trials and (layers := layers_seen(made.model)):  # else its trial has shown them
             verdict = (verdict or Verdict()).model_copy(update={"layers": layers})
         if verdict is not None:
             self._judged(ref.digest, verdict)
-        return Loaded(ref, card, made.runtime, made.model, made.sample, made.baseline)
+        return Loaded(ref, card, made.runtime, made.model, made.sample, made.baseline, made.readers, made.embedding)
 
 
 def bound_of(place: Place) -> Footprint:

@@ -45,7 +45,7 @@ def _entry(found: Found, registry: Registry, settings: Settings, verdict: Verdic
     assert card is not None  # noqa: S101  # the caller leaves out what has no card
     runtime = registry.runtime_of(card.format)
     fault = f"No runtime here loads format {card.format!r}." if runtime is None else runtime.refuses(card, settings)
-    unserved = sorted({spec.modality for spec in card.inputs} - set(registry.modalities))
+    unserved = sorted({spec.modality for spec in card.sent} - set(registry.modalities))
     if unserved:
         fault = f"Inputs of modality {', '.join(unserved)} are not served here."
     if fault is None and verdict is not None:
@@ -69,8 +69,8 @@ def _entry(found: Found, registry: Registry, settings: Settings, verdict: Verdic
 
 
 def _players(card: ModelCard, registry: Registry) -> int | None:
-    """How many players the default feature groups make; None when a shape is open."""
-    if any(spec.row_elements is None for spec in card.inputs):
+    """How many players the default feature groups make; None when a shape is open, or a text decides."""
+    if any(spec.row_elements is None or spec.modality == "text" for spec in card.inputs):
         return None
     try:
         return partition_of(card, {spec.name: spec.row_shape for spec in card.inputs}, None, registry.modalities).players
@@ -92,8 +92,13 @@ def _availability(
         if kind not in runtime.answers:
             why = runtime.cannot.get(kind, f"runtime {runtime.name} does not answer that")
             return Availability(available=False, reason=f"{method.name} asks for {kind}: {why}.")
-    whole = [spec.name for spec in card.inputs if spec.datatype not in FLOATS]
-    if "gradients" in method.asks and whole:
+    smooth = "gradients" in method.asks or method.smooth_inputs
+    texts = [spec.name for spec in card.sent if spec.modality == "text"]
+    if smooth and texts and "internals" not in runtime.answers:
+        reason = f"{method.name} asks for gradients: those of the text {texts[0]} are taken at its embedding, and "
+        return Availability(available=False, reason=f"{reason}{runtime.cannot.get('internals', 'this runtime has no layers')}.")
+    whole = [spec.name for spec in card.sent if spec.datatype not in FLOATS and spec.modality != "text"]
+    if smooth and whole:
         reason = f"{method.name} asks for gradients: input {', '.join(whole)} holds whole numbers, which have none."
         return Availability(available=False, reason=reason)
     if lacks := _lacking(method, verdict):

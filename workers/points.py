@@ -39,6 +39,13 @@ class Row:
     learn_baseline: Callable[[Floats], None] = lambda outputs: None
     labels: dict[str, Array | None] = field(default_factory=dict)
     """Player of each element, flat, on the device; None where players are the elements in order."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the row's explanation should know of its input."""
+    text: str = ""
+    embedding: str | None = None
+    """The row's text, and the layer where its gradients are taken (see `workers/embedded.py`)."""
+    vectors: Any = None
+    """What that layer puts out at the instance and its baselines, once it was looked up."""
 
     @property
     def backgrounds(self) -> int:
@@ -72,7 +79,8 @@ def place_labels(model: Model, partition: Partition) -> dict[str, Array | None]:
     for name, labels in partition.labels.items():
         start = partition.of_input(name).start
         plain = np.array_equal(labels.reshape(-1), np.arange(start, start + labels.size))
-        placed[name] = None if plain else model.place(labels.reshape(-1))
+        # what never plays is its own baseline: with any player it is the same
+        placed[name] = None if plain else model.place(np.maximum(labels.reshape(-1), 0))
     return placed
 
 

@@ -17,7 +17,7 @@ from explainery.contract.result import Cost, ModelUsed, Result
 from explainery.contract.tensors import pack_result, unpack
 from explainery.store.jobs import Advance, Claim
 from workers.explaining import Order, RowAnswer
-from workers.features import players_of
+from workers.features import partitions_of
 from workers.frame import baseline_key
 from workers.game import Partition
 from workers.inputs import Rows, backgrounds_of, decode_rows
@@ -26,6 +26,7 @@ from workers.named_layers import layers_of
 from workers.plugins import Array, MethodPlugin
 from workers.points import Row, place_labels, place_row
 from workers.registry import Registry
+from workers.text.reading import Passages, passages_of
 
 
 @dataclass(eq=False)
@@ -39,10 +40,13 @@ class Work:
     claim: Claim
     loaded: Loaded
     method: MethodPlugin
+    texts: Passages
     rows: Rows
     backgrounds: Rows
-    partition: Partition
+    partitions: list[Partition]
+    """One for each row where a text decides who plays, else one for all."""
     labels: dict[str, Array | None]
+    """Of the first partition, on the device."""
     total: int
     order: Order
     around: bytes | None
@@ -74,7 +78,12 @@ class Work:
         self.started += 1
         instance = {name: array[number] for name, array in self.rows.items()}
         around = {name: array[number if len(array) > 1 else 0] for name, array in self.backgrounds.items()}
-        row = place_row(self.loaded.model, instance, around, self.partition, self.labels)
+        which = number if len(self.partitions) > 1 else 0
+        labels = place_labels(self.loaded.model, self.partitions[which]) if which else self.labels
+        row = place_row(self.loaded.model, instance, around, self.partitions[which], labels)
+        for text, passages in self.texts.items():
+            row.notes += passages[number].notes
+            row.text, row.embedding = text, self.loaded.embedding
         if self.around is not None:
             row.known_baseline = self.loaded.known_baselines.find(self.around)
             row.learn_baseline = partial(self.loaded.known_baselines.note, self.around)
@@ -142,19 +151,25 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         raise ComputeError(f"This worker does not have the method {spec.method}; are all workers of one version?")
     try:
         arrays = unpack(claim.inputs)
-        rows = decode_rows(spec, loaded, arrays, modalities)
-        backgrounds = backgrounds_of(spec, loaded, rows, arrays, modalities)
-        shapes = {name: array.shape[1:] for name, array in rows.items()}
-        partition = players_of(method, loaded.card, shapes, spec.params, modalities)
+        texts = passages_of(spec, loaded.card, loaded.readers, arrays)
+        rows = decode_rows(spec, loaded, arrays, modalities, texts)
+        backgrounds = backgrounds_of(spec, loaded, rows, arrays, modalities, texts)
+        partitions = partitions_of(method, loaded.card, rows, spec.params, modalities, texts)
         layers = layers_of(method.SPEC, loaded.model, spec.params)
     except RequestRefused as refused:  # what the API could not see from the card alone
         raise _failed(refused) from refused
-    per_row = method.cost(partition.players, spec.params) * _width(backgrounds)
-    shared = all(len(array) == 1 for array in backgrounds.values())
+    calls = sum(method.cost(partition.players, spec.params) for partition in partitions)
+    total = calls * (spec.rows if len(partitions) == 1 else 1) * _width(backgrounds)
     return Work(
-        claim, loaded, method, rows, backgrounds, partition, place_labels(loaded.model, partition), spec.rows * per_row,
-        Order(spec, loaded.card, method, layers), baseline_key(backgrounds) if shared else None,
+        claim, loaded, method, texts, rows, backgrounds, partitions, place_labels(loaded.model, partitions[0]), total,
+        Order(spec, loaded.card, method, layers), _around(backgrounds),
     )  # fmt: skip
+
+
+def _around(backgrounds: Rows) -> bytes | None:
+    """What tells the baselines apart where all rows share them; those of texts hold the row's own special tokens."""
+    shared = {name: array for name, array in backgrounds.items() if isinstance(array, np.ndarray) and len(array) == 1}
+    return baseline_key(shared) if len(shared) == len(backgrounds) else None
 
 
 def _failed(refused: RequestRefused) -> ComputeError:
@@ -165,15 +180,23 @@ def _failed(refused: RequestRefused) -> ComputeError:
 
 
 def _width(backgrounds: Rows) -> int:
-    return int(next(iter(backgrounds.values())).shape[1])
+    return len(next(iter(backgrounds.values()))[0])
 
 
 def _stacked(answers: list[RowAnswer]) -> Iterator[tuple[str, NDArray[Any]]]:
     for name in answers[0].attributions:
-        yield f"attributions.{name}", np.stack([answer.attributions[name] for answer in answers])
+        yield f"attributions.{name}", _stack([answer.attributions[name] for answer in answers])
     for name in answers[0].maps:
-        yield name, np.stack([answer.maps[name] for answer in answers])
+        yield name, _stack([answer.maps[name] for answer in answers])
     for name in answers[0].standard_errors:
-        yield f"standard_error.{name}", np.stack([answer.standard_errors[name] for answer in answers])
+        yield f"standard_error.{name}", _stack([answer.standard_errors[name] for answer in answers])
     yield "instance_output", np.array([answer.explanation.instance_output for answer in answers])
     yield "baseline_output", np.array([answer.explanation.baseline_output for answer in answers])
+
+
+def _stack(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """The rows' arrays as one, filled up with zeros where they differ in shape."""
+    if len({part.shape for part in parts}) == 1:
+        return np.stack(parts)
+    whole = np.max([part.shape for part in parts], axis=0)
+    return np.stack([np.pad(part, [(0, most - size) for most, size in zip(whole, part.shape, strict=True)]) for part in parts])

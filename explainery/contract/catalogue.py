@@ -71,6 +71,8 @@ class MethodSpec(Frozen):
     """The paper or text that defines it."""
     layer: LayerKind | None = None
     """What it needs of the layer that it looks at; None where it looks at none."""
+    smooth_inputs: bool = False
+    """Whether it moves the inputs, or differentiates to them, when it looks inside: whole numbers are no good then."""
     pairs: bool = False
     """Whether it compares each row with its baseline in one pass of the model."""
     all_layers: bool = False
@@ -211,23 +213,33 @@ def _indices_fault(value: object) -> str | None:
     return None if indices and whole else "must be an integer >= 0, or a list of one per axis"
 
 
-FEATURE_FORMS = ("grid", "window", "groups", "labels")
+FEATURE_FORMS = ("grid", "window", "groups", "labels", "text")
+TEXT_UNITS = ("tokens", "words", "sentences")
+"""What may play in a text; also as `features` alone: "words" is {"text": "words"}."""
 
 
 def _features_fault(value: object) -> str | None:
-    """Check the shape of a `features` value: "elements" or an object with one of FEATURE_FORMS."""
-    if value == "elements":
+    """Check the shape of a `features` value: "elements", one of TEXT_UNITS, or an object with one of FEATURE_FORMS."""
+    if isinstance(value, str) and value in ("elements", *TEXT_UNITS):
         return None
     if not isinstance(value, Mapping) or len(value) != 1 or next(iter(value)) not in FEATURE_FORMS:
         forms = ", ".join(f'{{"{form}": ...}}' for form in FEATURE_FORMS)
-        return f'must be "elements" or one of {forms}'
+        return f'must be "elements", "tokens", "words", "sentences" or one of {forms}'
     form, body = next(iter(value.items()))
+    if form == "text":
+        return None if body in TEXT_UNITS else f"text must be one of {', '.join(TEXT_UNITS)}"
     if form in ("grid", "window"):
         return _sizes_fault(body)
     if form == "groups":
         named = isinstance(body, Mapping) and body and all(_is_names(members) for members in body.values())
         return None if named else "groups must map a name to a list of feature names"
     return None if isinstance(body, (list, Mapping)) and body else "labels must be integers shaped like one row"
+
+
+def text_unit(features: Any) -> str | None:
+    """What is to play in a text, one of TEXT_UNITS, where a checked `features` says so."""
+    unit = features.get("text") if isinstance(features, Mapping) else features
+    return unit if unit in TEXT_UNITS else None
 
 
 def _is_names(members: object) -> bool:

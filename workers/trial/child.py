@@ -41,7 +41,7 @@ def judge(settings: Settings, files: Mapping[str, bytes], registry: Registry) ->
         layers = layers_seen(model.model)
     except BaseException as error:  # SystemExit of a file's own code too
         return Verdict(refused=_reason(error, settings))
-    known: Verdict = getattr(model.model, "verdict", Verdict())
+    known = model.verdict or Verdict()
     return known.model_copy(update={"need_bytes": max(0, peak_bytes() - before) or None, "layers": layers})
 
 
