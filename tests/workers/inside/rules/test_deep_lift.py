@@ -7,7 +7,7 @@ import pytest
 import torch
 from captum.attr import DeepLift
 from captum.testing.helpers import basic_models
-from ruled_nets import LastState, OtherWords, Run, Sum, copied_before_pools, small_vgg, with_numbers
+from ruled_nets import Gated, LastState, OtherWords, Run, Sum, Upsampled, Windowed, copied_before_pools, small_vgg, with_numbers
 from torch import nn
 from torch.nn import functional as F  # noqa: N812  # its usual name
 from under_rules import attributed, exported, frozen, translated
@@ -187,6 +187,9 @@ COMPLETE: dict[str, tuple[Run, tuple[int, ...]]] = {
         ),
         (3, 8, 8),
     ),
+    "gated": (Gated(), (3, 16, 16)),
+    "windowed": (Windowed(), (3, 16, 16)),
+    "upsampled": (Upsampled(), (3, 16, 16)),
     "softmax": (nn.Sequential(nn.Linear(5, 4), nn.Softmax(-1)), (5,)),
     "softmax of far scores": (lambda x: torch.softmax(200 * x, -1)[:, 1], (5,)),
     "log-softmax": (lambda x: torch.log_softmax(x, 1), (5,)),
