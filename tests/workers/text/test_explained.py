@@ -31,7 +31,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Local:
     texts.add_sum(folder, "sum-16", 16)
     texts.add_sum(folder, "short", max_tokens=5)
     texts.add_sum(folder, "own", more="[baseline]\ninput_ids = 5.0\n")
-    return Local(dataclasses.replace(load({}), models=str(folder), device="cpu", threads=1, factories=("text_nets",)))
+    settings = dataclasses.replace(load({}), models=str(folder), device="cpu", threads=1, factories=("text_nets",))
+    return Local(dataclasses.replace(settings, twin_after_s=-1))
 
 
 def explain(lab: Local, model: str, method: str, rows: Any, params: Any = None, **more: Any) -> Any:

@@ -38,7 +38,7 @@ INSIDE: dict[str, dict[str, Any]] = {
 
 def laboratory(folder: Path) -> Local:
     settings = dataclasses.replace(load({}), home=folder / "home", models=str(folder), device="cpu", threads=1)
-    return Local(dataclasses.replace(settings, factories=("text_nets",)))
+    return Local(dataclasses.replace(settings, factories=("text_nets",), twin_after_s=-1))
 
 
 @pytest.fixture(scope="module")
