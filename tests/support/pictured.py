@@ -37,7 +37,7 @@ TABLE = card(
 )  # fmt: skip
 IMAGE = card({"name": "input", "shape": (-1, 3, 12, 16), "modality": "image", "layout": "NCHW", "mean": (0.5,), "std": (0.25,)})
 SERIES = card({"name": "wave", "shape": (-1, 3, 60), "modality": "series", "layout": "NCT"})
-WORDS = card({"name": "text", "shape": (-1, -1), "modality": "text", "datatype": "INT64"})
+WORDS = card({"name": "text", "shape": (-1, -1), "modality": "text", "tokenizer": "tokenizer.json", "datatype": "INT64"})
 
 
 def tree_of(svg: bytes) -> ElementTree.Element:

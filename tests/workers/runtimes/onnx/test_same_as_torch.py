@@ -14,13 +14,13 @@ import structlog
 import torch
 from onnx_graphs import rows
 
-from explainery.contract.errors import OperationWithoutRule
 from explainery.settings import Settings
 from workers.local import Local, Order
 from workers.registry import discover
 
 METHODS = sorted(name for name, method in discover().methods.items() if method.SPEC.layer is None)
-"""Those that look at a layer name other layers here than there: they are compared in tests/workers/inside."""
+"""Those that look at layers are compared in tests/workers/inside."""
+RULELESS = {("recurrent", "lrp")}
 NETS: dict[str, tuple[str, dict[str, Any], str, Any]] = {
     "mlp": ("nets:mlp", {"features": 6}, repos.tensor_input("input", [6]), rows(2, 6)),
     "cnn": (
@@ -61,15 +61,12 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Local:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", NETS)
 def test_the_same_answer(local: Local, name: str, method: str) -> None:
+    if (name, method) in RULELESS:
+        pytest.skip("refused by name")
     limit = local.registry.methods[method].SPEC.max_players
     if limit is not None and np.prod(NETS[name][3].shape[1:]) > limit:
         pytest.skip("too many features for this method")
     order = Order(method, {"input": NETS[name][3]}, {}, target=1)
-    if (name, method) == ("recurrent", "lrp"):
-        for kind in ("torch", "onnx"):
-            with pytest.raises(OperationWithoutRule, match="lrp has no rule for gru in "):
-                local.explain(f"{name}-{kind}", order)
-        return
     one, two = (local.explain(f"{name}-{kind}", order)[1] for kind in ("torch", "onnx"))
     (key,) = [key for key in one if key.startswith("attribution")] or list(one)
     np.testing.assert_allclose(two[key], one[key], rtol=0, atol=1e-4 * np.abs(one[key]).max())
