@@ -93,3 +93,56 @@ class LastState(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.layer(x.transpose(0, 1) if self.time_first else x)[0]
         return y[-1] if self.time_first else y[:, -1]
+
+
+class Gated(nn.Module):
+    """As mobile nets have it: a batch norm, hard activations in place, channels weighed by their own mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm = nn.Conv2d(3, 8, 3, 2, 1, bias=False), with_numbers(nn.BatchNorm2d(8))
+        self.apart, self.down, self.up = nn.Conv2d(8, 8, 3, 1, 1, groups=8), nn.Conv2d(8, 2, 1), nn.Conv2d(2, 8, 1)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.hardswish(self.norm(self.first(x)), inplace=True)
+        x = F.relu6(self.apart(x), inplace=True)
+        gate = torch.sigmoid(self.up(F.relu(self.down(F.adaptive_avg_pool2d(x, 1)))))
+        return self.head((x * gate).mean([2, 3]))
+
+
+class Windowed(nn.Module):
+    """As Swin has it: shifted windows, folded into the rows and back; attention within each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.packed, self.norm, self.head = (
+            nn.Conv2d(3, 8, 2, 2),
+            nn.Linear(8, 24),
+            nn.LayerNorm(8),
+            nn.Linear(8, 3),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.roll(self.patches(x).permute(0, 2, 3, 1), (-1, -1), (1, 2))
+        rows, high, wide, width = x.shape
+        x = x.view(rows, high // 4, 4, wide // 4, 4, width).permute(0, 1, 3, 2, 4, 5).contiguous().view(-1, 16, width)
+        q, k, v = self.packed(self.norm(x)).reshape(-1, 16, 3, 2, width // 2).permute(2, 0, 3, 1, 4).unbind(0)
+        weights = (q * 0.5 @ k.transpose(-2, -1)).softmax(-1)
+        mixed = (weights @ v).transpose(1, 2).reshape(-1, 16, width)
+        return self.head(mixed.view(rows, -1, 16, width).mean((1, 2)))
+
+
+class Upsampled(nn.Module):
+    """As U-nets have it: down, up by two ways, and across."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 8, 3, padding=1)
+        self.up, self.last = nn.ConvTranspose2d(8, 4, 2, stride=2), nn.Conv2d(8, 3, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        across = F.relu(self.one(x))
+        low = F.relu(self.two(F.max_pool2d(across, 2)))
+        high = self.up(low) + F.interpolate(low[:, :4], scale_factor=2, mode="bilinear", align_corners=False)
+        return self.last(torch.cat([across, high], 1)).mean((2, 3))

@@ -23,9 +23,10 @@ def of_winners(value: torch.Tensor, x: torch.Tensor, places: torch.Tensor, axis:
         flat = torch.gather(x, -1, places)
         top, other = flat.narrow(axis, 0, half), flat.narrow(axis, half, half)
         larger = torch.maximum(top, other)
-        own = _share(larger - other, step.gather(-1, here))
-        own = torch.where((step.gather(-1, here) == 0) & (here == there), 1.0, own)  # nothing changed: the maximum's own slope
-        rest = _share(top - larger, step.gather(-1, there))
+        own_step, rest_step = step.gather(-1, here), step.gather(-1, there)
+        # where nothing changed at the one place that wins at both, the maximum's own slope
+        own = torch.where((own_step == 0) & (here == there), 1.0, _share(larger - other, own_step))
+        rest = _share(top - larger, rest_step)
     points = x.narrow(axis, 0, half)
     surrogate = points.gather(-1, here) * own + points.gather(-1, there) * rest
     return answered(lambda: value, surrogate.reshape(_halved(value, axis)), axis)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from captum.attr import DeepLift
 from captum.testing.helpers import basic_models
-from ruled_nets import LastState, OtherWords, Run, Sum, copied_before_pools, small_vgg, with_numbers
+from ruled_nets import Gated, LastState, OtherWords, Run, Sum, Upsampled, Windowed, copied_before_pools, small_vgg, with_numbers
 from torch import nn
 from torch.nn import functional as F  # noqa: N812  # its usual name
 from under_rules import attributed, exported, frozen, translated
@@ -163,49 +163,57 @@ def masked(x: torch.Tensor) -> torch.Tensor:
     return (torch.softmax(scores, -1) @ x).sum((1, 2))
 
 
-_BEFORE = torch.get_rng_state()
-torch.manual_seed(11)  # the same nets in every run
-COMPLETE: dict[str, tuple[Run, tuple[int, ...]]] = {
-    "vgg": (inner_nets.vgg(), (3, 16, 16)),
-    "resnet, reused and in place": (inner_nets.resnet(reused=True), (3, 16, 16)),
-    "overlapping pools": (
-        nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(3, 2, 1), nn.AdaptiveMaxPool2d(2), nn.Flatten()), (3, 9, 9)
-    ),
-    "called twice": (Twice(), (6,)),
-    "lstm": (inner_nets.recurrent("lstm", both=True), (9, 4)),
-    "gru": (inner_nets.recurrent("gru"), (9, 4)),
-    "rnn": (inner_nets.recurrent("rnn"), (9, 4)),
-    "lstm, stacked, time first": (LastState(nn.LSTM(4, 6, num_layers=2, proj_size=3), time_first=True), (7, 4)),
-    "rnn of relus": (LastState(nn.RNN(4, 6, nonlinearity="relu", batch_first=True)), (7, 4)),
-    "encoder": (inner_nets.encoder(), (6, 8)),
-    "encoder, tokens first": (inner_nets.encoder(batch_first=False), (6, 8)),
-    "bert, by a kernel": (Embedded(kernel=True), (7, 16)),
-    "bert, in the open": (Embedded(kernel=False), (7, 16)),
-    "vit": (inner_nets.vit(), (3, 16, 16)),
-    "norms": (
-        nn.Sequential(
-            nn.Conv2d(3, 8, 3), nn.GroupNorm(2, 8), nn.SiLU(True), nn.InstanceNorm2d(8, affine=True),
-            with_numbers(nn.BatchNorm2d(8)), nn.Hardswish(True), nn.Flatten(), nn.Linear(288, 2),
-        ),
-        (3, 8, 8),
-    ),
-    "softmax": (nn.Sequential(nn.Linear(5, 4), nn.Softmax(-1)), (5,)),
-    "softmax of far scores": (lambda x: torch.softmax(200 * x, -1)[:, 1], (5,)),
-    "log-softmax": (lambda x: torch.log_softmax(x, 1), (5,)),
-    "log of a sum": (lambda x: torch.logsumexp(x, 1), (5,)),
-    "masked attention": (masked, (6, 4)),
-    "kernel attention": (lambda x: F.scaled_dot_product_attention(x, x.tanh(), x, is_causal=True).sum((1, 2)), (6, 4)),
-    "extremes": (lambda x: x.max(1).values + x.amin(1) + 2 * x.min(1, keepdim=True)[0][:, 0], (5,)),
-    "the larger and the smaller": (lambda x: torch.maximum(x[:, 0], x[:, 1]) + torch.min(x[:, 2], x[:, 3]), (5,)),
-    "quotients": (lambda x: x[:, 0] / (1 + x[:, 1] ** 2) + 1 / (3 + x[:, 3].exp()), (5,)),
-    "powers": (lambda x: 2 ** x[:, 2] + x[:, 1] ** 3 + x.norm(dim=1) + x.exp()[:, 0] ** x[:, 1], (5,)),
-    "a product of all": (lambda x: x.prod(1, keepdim=True), (4,)),
-    "gates": (lambda x: F.glu(x, 1).sum(1), (6,)),
-    "an outer product": (lambda x: torch.einsum("bi,bj->bij", x, x.exp()).sum((1, 2)), (5,)),
-    "normalised": (lambda x: F.normalize(x, dim=1)[:, 0], (5,)),
-    "spread": (lambda x: x.std(1) + x.var(dim=1, unbiased=False), (5,)),
-}  # fmt: skip
-torch.set_rng_state(_BEFORE)
+def _nets() -> dict[str, tuple[Run, tuple[int, ...]]]:
+    """Nets and the shapes of their rows; the weights are the same in every run."""
+    with torch.random.fork_rng():
+        torch.manual_seed(11)
+        return {
+            "vgg": (inner_nets.vgg(), (3, 16, 16)),
+            "resnet, reused and in place": (inner_nets.resnet(reused=True), (3, 16, 16)),
+            "overlapping pools": (
+                nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(3, 2, 1), nn.AdaptiveMaxPool2d(2), nn.Flatten()),
+                (3, 9, 9),
+            ),
+            "called twice": (Twice(), (6,)),
+            "lstm": (inner_nets.recurrent("lstm", both=True), (9, 4)),
+            "gru": (inner_nets.recurrent("gru"), (9, 4)),
+            "rnn": (inner_nets.recurrent("rnn"), (9, 4)),
+            "lstm, stacked, time first": (LastState(nn.LSTM(4, 6, num_layers=2, proj_size=3), time_first=True), (7, 4)),
+            "rnn of relus": (LastState(nn.RNN(4, 6, nonlinearity="relu", batch_first=True)), (7, 4)),
+            "encoder": (inner_nets.encoder(), (6, 8)),
+            "encoder, tokens first": (inner_nets.encoder(batch_first=False), (6, 8)),
+            "bert, by a kernel": (Embedded(kernel=True), (7, 16)),
+            "bert, in the open": (Embedded(kernel=False), (7, 16)),
+            "vit": (inner_nets.vit(), (3, 16, 16)),
+            "norms": (
+                nn.Sequential(
+                    nn.Conv2d(3, 8, 3), nn.GroupNorm(2, 8), nn.SiLU(True), nn.InstanceNorm2d(8, affine=True),
+                    with_numbers(nn.BatchNorm2d(8)), nn.Hardswish(True), nn.Flatten(), nn.Linear(288, 2),
+                ),
+                (3, 8, 8),
+            ),
+            "gated": (Gated(), (3, 16, 16)),
+            "windowed": (Windowed(), (3, 16, 16)),
+            "upsampled": (Upsampled(), (3, 16, 16)),
+            "softmax": (nn.Sequential(nn.Linear(5, 4), nn.Softmax(-1)), (5,)),
+            "softmax of far scores": (lambda x: torch.softmax(200 * x, -1)[:, 1], (5,)),
+            "log-softmax": (lambda x: torch.log_softmax(x, 1), (5,)),
+            "log of a sum": (lambda x: torch.logsumexp(x, 1), (5,)),
+            "masked attention": (masked, (6, 4)),
+            "kernel attention": (lambda x: F.scaled_dot_product_attention(x, x.tanh(), x, is_causal=True).sum((1, 2)), (6, 4)),
+            "extremes": (lambda x: x.max(1).values + x.amin(1) + 2 * x.min(1, keepdim=True)[0][:, 0], (5,)),
+            "the larger and the smaller": (lambda x: torch.maximum(x[:, 0], x[:, 1]) + torch.min(x[:, 2], x[:, 3]), (5,)),
+            "quotients": (lambda x: x[:, 0] / (1 + x[:, 1] ** 2) + 1 / (3 + x[:, 3].exp()), (5,)),
+            "powers": (lambda x: 2 ** x[:, 2] + x[:, 1] ** 3 + x.norm(dim=1) + x.exp()[:, 0] ** x[:, 1], (5,)),
+            "a product of all": (lambda x: x.prod(1, keepdim=True), (4,)),
+            "gates": (lambda x: F.glu(x, 1).sum(1), (6,)),
+            "an outer product": (lambda x: torch.einsum("bi,bj->bij", x, x.exp()).sum((1, 2)), (5,)),
+            "normalised": (lambda x: F.normalize(x, dim=1)[:, 0], (5,)),
+            "spread": (lambda x: x.std(1) + x.var(dim=1, unbiased=False), (5,)),
+        }  # fmt: skip
+
+
+COMPLETE = _nets()
 ACTIVATIONS = (
     F.relu, F.relu6, F.elu, F.selu, F.celu, F.leaky_relu, F.gelu, torch.sigmoid, torch.tanh, F.silu, F.mish, F.softplus,
     F.softsign, F.hardtanh, F.hardsigmoid, F.hardswish, F.tanhshrink, F.logsigmoid, F.hardshrink, F.softshrink, torch.sin,
@@ -220,7 +228,7 @@ def test_complete(name: str) -> None:
     x, baseline = torch.randn(3, *shape), torch.randn(3, *shape) / 2
     assert gap(net, x, baseline) < 1e-5
     together, alone = (attributed("deep_lift", net, *rows) for rows in ((x, baseline), (x[:1], baseline[:1])))
-    assert float((alone - together[:1]).abs().max()) <= 1e-3 * float(together.abs().max())
+    assert float((alone - together[:1]).abs().max()) <= 1e-5 * float(together.abs().max())
 
 
 @pytest.mark.parametrize("act", ACTIVATIONS, ids=lambda act: act.__name__)
@@ -248,9 +256,9 @@ def test_by_other_ways_it_is_the_same_net() -> None:
         close(attributed("deep_lift", other, x, baseline), expected, 1e-5)
 
 
-@pytest.mark.parametrize("net", [inner_nets.recurrent("lstm"), inner_nets.recurrent("gru"), inner_nets.encoder()])
-def test_translations_are_complete_too(net: nn.Module) -> None:
-    shape = (6, 8) if isinstance(net, inner_nets.Encoder) else (6, 4)
+@pytest.mark.parametrize("kind", ["lstm", "gru", "encoder"])
+def test_translations_are_complete_too(kind: str) -> None:
+    net, shape = (inner_nets.encoder(), (6, 8)) if kind == "encoder" else (inner_nets.recurrent(kind), (6, 4))
     x, baseline = torch.randn(3, *shape), torch.randn(3, *shape)
     other = translated(frozen(net), x)
     assert gap(other, x, baseline) < 1e-5
