@@ -85,9 +85,9 @@ class ModelCache:
         if ref not in self._kept or getattr(self._kept.use(ref).model, "stale", False):
             self._take_in(ref)
         loaded = self._kept.use(ref)
-        before = in_use(self._place.device)
-        if self._twins.tend(loaded):
-            self._known[ref.digest] += in_use(self._place.device) - before
+        taken: list[Footprint] = []
+        if self._twins.tend(loaded, lambda: taken.append(in_use(self._place.device))):
+            self._known[ref.digest] += in_use(self._place.device) - taken[0]
             self._kept.keep(ref, loaded, self._known[ref.digest])
         return loaded
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from explainery.contract.errors import InvalidTarget
+from explainery.contract.errors import InvalidTarget, OperationWithoutRule
 from workers.device import memory_or
 from workers.inside.attention import Attention
 from workers.inside.backward import Backward
 from workers.inside.layers import Layer, Rows
-from workers.inside.net import Mode, Net, Tap
+from workers.inside.net import Net, Tap
 from workers.inside.rules import backward_of
 from workers.plugins import Shown
 from workers.questions import Probe
@@ -94,14 +94,14 @@ class _Probing:
             self._caught[probe.start] = given
             answer: torch.Tensor = self._net.overridden(inputs, {probe.start: given.clone()}, taps)
             return answer
-        return self._net.run(inputs, taps, self._mode())
-
-    def _mode(self) -> Mode | None:
-        if self._probe.of == "attention":
-            return lambda where: Attention(where, self._heard)
-        if self._probe.rules is None:
-            return None
-        return self._changed
+        if probe.of == "attention":
+            return self._net.run(inputs, taps, lambda where: Attention(where, self._heard), located=True)
+        if probe.rules is None:
+            return self._net.run(inputs, taps)
+        try:
+            return self._net.run(inputs, taps, self._changed)
+        except OperationWithoutRule:  # once more, to say where
+            return self._net.run(inputs, taps, self._changed, located=True)
 
     def _changed(self, where: Any) -> Any:
         self._backward = backward_of(self._probe.rules, where)  # type: ignore[arg-type]  # the caller has looked

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from workers.inside.calls import Call
+from workers.inside.calls import Call, plain_name
 from workers.inside.recurrence import is_packed, rnn_relu
 from workers.inside.ruled import Ruled
 
@@ -47,6 +47,13 @@ class Rectifying(Ruled):
     def __init__(self, options: Mapping[str, Any], where: Callable[[], str] = lambda: "") -> None:
         super().__init__(options, where)
         self.changed = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Answer one call; what is no ReLU is not looked at any closer."""
+        name = plain_name(func)
+        if name.removesuffix("_") not in self.rules and name not in self.parts:
+            return func(*args, **(kwargs or {}))
+        return super().__torch_function__(func, types, args, kwargs)
 
     def answer(self, call: Call) -> Any:
         """ReLUs by the rule, all else as torch has it: nothing is refused."""
