@@ -18,6 +18,7 @@ from workers.looks import add_up_inside, answer_of, kind_of, shown
 from workers.plugins import Array, Inside, Model
 from workers.points import Row, coalition_points, frame_points, path_points
 from workers.questions import Answer, Floats, GradientAnswer, Gradients, Internals, Question, Values
+from workers.single_looks import fetched, is_single, multiplied, take
 from workers.sums import Sums, add_up
 
 
@@ -160,16 +161,25 @@ class Answering:
         looks = [shown(piece.pending.asker.row, _internals_of(piece), piece) for piece in chunk]
         columns = np.concatenate([np.full(piece.stop - piece.start, piece.pending.asker.row.column) for piece in chunk])
         start = None if looks[0].start is None else self._model.xp.concatenate([look.start for look in looks])
-        references = self._joined([look.baselines for look in looks]) if question.probe.paired else None
-        seen = self._inside.internals(self._joined([look.points for look in looks]), columns, probe, start, references)
+        single = all(is_single(_internals_of(p), look, p.pending.evaluations) for p, look in zip(chunk, looks, strict=True))
+        moved = question.probe.paired or (single and question.factor == "difference")
+        points, around = self._joined([look.points for look in looks]), None
+        if moved:
+            around = self._joined([look.baselines for look in looks])
+        seen = self._inside.internals(points, columns, probe, start, around if question.probe.paired else None)
         scores, targets = self._fetched(seen.scores, chunk), self._model.fetch(seen.columns).astype(np.int64)
-        for piece, rows, look in zip(chunk, _cut(chunk), looks, strict=True):
+        beside = None if seen.references is None else self._model.fetch(seen.references)
+        whole = fetched(self._model, multiplied(question, seen, points, around)) if single else []
+        for number, (piece, rows, look) in enumerate(zip(chunk, _cut(chunk), looks, strict=True)):
             tally = piece.pending.asker
             if tally.row.column < 0:
                 tally.row.column = int(targets[rows][0])
-            if seen.references is not None:
-                tally.sums.note_references(self._model.fetch(seen.references[rows])[:, tally.row.column])
-            add_up_inside(tally.sums, tally.row, _internals_of(piece), piece, seen, rows, look)
+            if beside is not None:
+                tally.sums.note_references(beside[rows][:, tally.row.column])
+            if single:
+                take(tally.sums, whole, number)
+            else:
+                add_up_inside(tally.sums, tally.row, _internals_of(piece), piece, seen, rows, look)
         return [scores[rows] for rows in _cut(chunk)]
 
     @property

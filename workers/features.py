@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,23 @@ from workers.text.units import Units, cut
 
 Shapes = Mapping[str, tuple[int, ...]]
 NO_UNITS: Mapping[str, Units] = {}
+MOST_CUTS = 64
+
+
+class Cuts:
+    """The partitions that a model's last jobs have asked for: most ask for the same."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Hashable, Partition] = OrderedDict()
+
+    def find(self, key: Hashable, make: Callable[[], Partition]) -> Partition:
+        """The partition of this key, made if it is not known."""
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = make()
+            while len(self._known) > MOST_CUTS:
+                self._known.popitem(last=False)
+        return known
 
 
 def partitions_of(
@@ -29,6 +49,7 @@ def partitions_of(
     params: Params,
     modalities: Mapping[str, ModalityPlugin],
     texts: Passages,
+    cuts: Cuts,
 ) -> list[Partition]:
     """The players of a job's rows: one partition for all, or one for each row where there is a text.
 
@@ -39,7 +60,11 @@ def partitions_of(
     for row in range(count):
         shapes = {name: array[row].shape for name, array in rows.items()}
         units = {name: cut(card.input(name), of_text[row], params.get("features")) for name, of_text in texts.items()}
-        made.append(players_of(method, card, shapes, params, modalities, units))
+        if units:
+            made.append(players_of(method, card, shapes, params, modalities, units))
+        else:
+            key = (method.SPEC.name, tuple(shapes.items()), json.dumps(params, sort_keys=True))
+            made.append(cuts.find(key, partial(players_of, method, card, shapes, params, modalities)))
         _check_number(method, made[-1])
     return made
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from explainery.contract.job import ModelRef
 from explainery.contract.model_card import ModelCard
+from workers.features import Cuts
 from workers.frame import KnownBaselines
 from workers.plugins import Model
 from workers.text.reader import Reader
@@ -29,3 +30,4 @@ class Loaded:
     embedding: str | None = None
     """The layer where gradients of a text are taken; None where there is no text, or no such layer."""
     known_baselines: KnownBaselines = field(default_factory=KnownBaselines)
+    cuts: Cuts = field(default_factory=Cuts)

@@ -31,7 +31,7 @@ class Look:
 
 def kind_of(question: Internals) -> tuple[Hashable, ...]:
     """Questions of one kind share a call."""
-    return (question.probe, None if question.path is None else question.path.instance.shape)
+    return (question.probe, question.factor, None if question.path is None else question.path.instance.shape)
 
 
 def shown(row: Row, question: Internals, points: Points) -> Look:

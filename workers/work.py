@@ -154,7 +154,7 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         texts = passages_of(spec, loaded.card, loaded.readers, arrays)
         rows = decode_rows(spec, loaded, arrays, modalities, texts)
         backgrounds = backgrounds_of(spec, loaded, rows, arrays, modalities, texts)
-        partitions = partitions_of(method, loaded.card, rows, spec.params, modalities, texts)
+        partitions = partitions_of(method, loaded.card, rows, spec.params, modalities, texts, loaded.cuts)
         layers = layers_of(method.SPEC, loaded.model, spec.params)
     except RequestRefused as refused:  # what the API could not see from the card alone
         raise _failed(refused) from refused

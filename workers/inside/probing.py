@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from explainery.contract.errors import InvalidTarget, OperationWithoutRule
-from workers.device import memory_or
+from workers.device import memory_or, slopes
 from workers.inside.attention import Attention
 from workers.inside.backward import Backward
 from workers.inside.layers import Layer, Rows
@@ -164,4 +164,4 @@ class _Probing:
             return [torch.zeros_like(tensor) for tensor in wanted]
         relevance = self._backward is not None and self._backward.relevance
         seed = scores.detach() if relevance else torch.ones_like(scores)
-        return list(torch.autograd.grad(scores, wanted, seed, allow_unused=True, materialize_grads=True))
+        return slopes(scores, wanted, seed)

@@ -21,7 +21,7 @@ from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import ModelCard
 from explainery.settings import Settings
 from workers.card_arrays import sample_of
-from workers.device import memory_or, numerics
+from workers.device import memory_or, numerics, slopes
 from workers.inside.looking import Looking
 from workers.inside.watched import Watched
 from workers.plugins import Place, Shown
@@ -182,7 +182,7 @@ class TorchModel:
         if not scores.requires_grad:  # the output does not depend on the inputs through anything differentiable
             return tuple(torch.zeros_like(leaf) for leaf in leaves.values())
         try:
-            return torch.autograd.grad(scores.sum(), list(leaves.values()), allow_unused=True, materialize_grads=True)
+            return tuple(slopes(scores, list(leaves.values())))
         except RuntimeError as error:
             raise memory_or(error) from error
 
