@@ -13,7 +13,7 @@ from explainery.contract.errors import InvalidInput
 from explainery.contract.job import DEFAULT_TENANT, JobRequest, JobSpec, ModelRef
 from explainery.contract.model_card import ModelCard
 from service.baselines import read_baseline
-from service.choice import check_method, choose_method
+from service.choice import check_method, check_sets, choose_method
 from service.faults import fault
 from service.inputs import read_tensors
 from service.instances import read_instances
@@ -55,6 +55,7 @@ def admit(request: JobRequest, shelf: Shelf, terms: Terms, *, job_id: str) -> Ad
     rows = _rows(request, entry.card, terms.max_rows)
     check_room(rows, shelf.offer.room_bytes)
     choice = choose_method(request, entry, shelf, rows.shapes)
+    check_sets(choice, rows.count)
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
     spec = JobSpec(

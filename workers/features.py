@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from explainery.contract.errors import InvalidParameter
 from explainery.contract.model_card import InputSpec, ModelCard
 from workers.game import Params, Partition
-from workers.plugins import Groups, MethodPlugin, ModalityPlugin
+from workers.plugins import AnyMethod, Groups, ModalityPlugin
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 
 def players_of(
-    method: MethodPlugin, card: ModelCard, shapes: Shapes, params: Params, modalities: Mapping[str, ModalityPlugin]
+    method: AnyMethod, card: ModelCard, shapes: Shapes, params: Params, modalities: Mapping[str, ModalityPlugin]
 ) -> Partition:
     """The method's own players where it makes them, else the feature groups that `features` asks for."""
     hook = getattr(method, "players", None)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workers.plugins import Array, Shown
 from workers.points import Row, path_points
 from workers.questions import Floats, InternalAnswer, Internals
-from workers.sums import Points, Sums, add_up, weights_of
+from workers.sums import FIGURES, Points, Sums, add_up, weights_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,9 @@ def kind_of(question: Internals) -> tuple[Hashable, ...]:
 
 def shown(row: Row, question: Internals, points: Points) -> Look:
     """Build the points of evaluations `points.start` to `points.stop`."""
+    if question.points is not None:
+        given = {name: _own_points(row, question.points[name], name, points) for name in row.instance}
+        return Look(given, given)
     if question.path is None:
         return Look(*path_points(row, question, points.start, points.stop))
     order = np.arange(points.start, points.stop)
@@ -53,6 +57,9 @@ def shown(row: Row, question: Internals, points: Points) -> Look:
 
 def add_up_inside(sums: Sums, row: Row, question: Internals, points: Points, seen: Shown, rows: slice, look: Look) -> None:
     """Add what was shown at a slice's points, `rows` of the call, to the question's sums."""
+    if seen.statistics is not None:
+        sums.keep(FIGURES, "", seen.statistics[rows])
+        return
     if question.each:
         for name, tensor in seen.activations.items():
             sums.keep("activations", name, tensor[rows])
@@ -70,7 +77,7 @@ def add_up_inside(sums: Sums, row: Row, question: Internals, points: Points, see
     add_up(sums, row, question, points, {name: part[rows] for name, part in seen.inputs.items()}, look.baselines)
 
 
-def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums) -> InternalAnswer:
+def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums, column: int) -> InternalAnswer:
     """The answer, once every point is in."""
     return InternalAnswer(
         outputs,
@@ -79,7 +86,13 @@ def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums) 
         found.get("steps", {}),
         found.get("inputs", {}),
         sums.reference,
+        column,
+        found.get(FIGURES, {}).get(""),
     )
+
+
+def _own_points(row: Row, points: NDArray[Any], name: str, of: Points) -> Array:
+    return row.model.place(points[of.start : of.stop].astype(row.precision[name]))
 
 
 def _weighted(row: Row, tensor: Array, weights: Floats) -> Array:

@@ -20,8 +20,13 @@ QuestionKind = Literal["values", "gradients", "internals"]
 LayerKind = Literal["any", "map", "attention", "embedding"]
 """What a method needs of a layer: nothing, a spatial map, attention weights, or one vector per token."""
 
-ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes", "indices"]
-"""`features`: groups of inputs that move together (see `check_features`). `sizes`, `indices`: an integer, or one per axis."""
+Level = Literal["row", "job"]
+"""Whether a method answers for each row by itself, or for all rows of a job together."""
+
+ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes", "indices", "sets"]
+"""`features`: groups of inputs that move together (see `check_features`). `sizes`, `indices`: an integer, or one per axis.
+`sets`: a label per row of the job (see `explainery.contract.concept_sets`).
+"""
 
 
 class Frozen(BaseModel):
@@ -80,6 +85,7 @@ class MethodSpec(Frozen):
     """What it needs of the layer that it looks at; None where it looks at none."""
     all_layers: bool = False
     """Whether "auto" means every layer of that kind, and not the last."""
+    level: Level = "row"
     max_players: int | None = None
     """More players than this are refused at the door (methods that enumerate coalitions)."""
 
@@ -212,6 +218,11 @@ def _indices_fault(value: object) -> str | None:
     return None if indices and whole else "must be an integer >= 0, or a list of one per axis"
 
 
+def _sets_fault(value: object) -> str | None:
+    named = isinstance(value, (list, tuple)) and value and all(isinstance(label, str) and label for label in value)
+    return None if named else "must be a list of labels, one per row"
+
+
 FEATURE_FORMS = ("grid", "window", "groups", "labels")
 
 
@@ -243,4 +254,5 @@ _TYPE_FAULTS = {
     "features": _features_fault,
     "sizes": _sizes_fault,
     "indices": _indices_fault,
+    "sets": _sets_fault,
 }
