@@ -18,10 +18,8 @@ from workers.questions import Floats
 FIRST, SECOND, EPSILON = 0.9, 0.999, 1e-8
 SPREAD = 0.01
 """Of the noise that a canvas starts with, as a share of the range."""
-EDGE = 1e-3
-"""A spectrum's canvas never starts nearer to an end of the range: the slope of the sigmoid is gone there."""
-STEEPNESS = 0.25
-"""Of the sigmoid that keeps a spectrum's canvas in the range."""
+GAIN = 0.25
+"""Of the spectrum: a step of all frequencies together then moves an element about as far as a step of its own."""
 
 
 class Canvas(Protocol):
@@ -77,16 +75,18 @@ class Elements:
 
 
 class Spectrum:
-    """Painted frequency by frequency over two axes; a sigmoid keeps it in the range."""
+    """Painted frequency by frequency over two axes, and cut off at the ends of the range.
+
+    What lies beyond an end is moved by slopes that lead back, and by no other: nothing is stuck there.
+    """
 
     def __init__(self, start: Floats, noise: Floats, axes: Sequence[int]) -> None:
         self._axes = tuple(axes)
-        moved = np.moveaxis(np.clip(start, EDGE, 1 - EDGE), self._axes, (-2, -1))
-        self._size = moved.shape[-2:]
+        self._start = np.moveaxis(start, self._axes, (-2, -1))
+        self._size = self._start.shape[-2:]
         rows, columns = np.fft.fftfreq(self._size[0]), np.fft.rfftfreq(self._size[1])
         self._frequency = np.hypot(rows[:, None], columns[None, :])
-        self._scale = np.sqrt(np.prod(self._size)) / np.maximum(self._frequency, 1 / max(self._size))
-        self._offset = np.log(moved / (1 - moved))
+        self._scale = GAIN * np.sqrt(np.prod(self._size)) / np.maximum(self._frequency, 1 / max(self._size))
         spectrum = np.fft.rfft2(np.moveaxis(noise, self._axes, (-2, -1)), norm="ortho")
         self._parts = SPREAD * np.stack([spectrum.real, spectrum.imag])
         self._twice = np.full(len(columns), 2.0)
@@ -97,19 +97,20 @@ class Spectrum:
 
     def shares(self) -> Floats:
         """The input as shares of its range."""
-        return np.moveaxis(self._inside(), (-2, -1), self._axes)
+        return np.moveaxis(np.clip(self._drawn(), 0, 1), (-2, -1), self._axes)
 
     def climb(self, slope: Floats, rate: float) -> None:
         """One step up in the frequencies' real and imaginary parts."""
-        inside = self._inside()
-        at_drawn = np.moveaxis(slope, self._axes, (-2, -1)) * inside * (1 - inside) * STEEPNESS
-        turned: NDArray[np.complex128] = np.fft.rfft2(at_drawn) * self._scale * self._twice / np.prod(self._size)
+        drawn, wanted = self._drawn(), np.moveaxis(slope, self._axes, (-2, -1))
+        felt = np.where(((drawn < 0) & (wanted < 0)) | ((drawn > 1) & (wanted > 0)), 0, wanted)
+        turned: NDArray[np.complex128] = np.fft.rfft2(felt) * self._scale * self._twice / np.prod(self._size)
         self._parts += self._adam.step(np.stack([turned.real, turned.imag]), rate)
 
     def blur(self, sigma: float) -> None:
         """Smooth what was painted: a Gaussian is one in the frequencies, too."""
         self._parts *= np.exp(-2 * (np.pi * sigma * self._frequency) ** 2)
 
-    def _inside(self) -> Floats:
-        drawn = np.fft.irfft2((self._parts[0] + 1j * self._parts[1]) * self._scale, s=self._size)
-        return np.asarray(1 / (1 + np.exp(-(self._offset + STEEPNESS * drawn))))
+    def _drawn(self) -> Floats:
+        """The shares before they are cut off."""
+        spectrum = (self._parts[0] + 1j * self._parts[1]) * self._scale
+        return np.asarray(self._start + np.fft.irfft2(spectrum, s=self._size))

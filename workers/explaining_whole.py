@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainery.contract.errors import ComputeError, ExplaineryError, RequestRefused
-from explainery.contract.model_card import InputSpec, ModelCard
+from explainery.contract.model_card import InputSpec
 from explainery.contract.result import MapInfo
 from explainery.contract.tensors import map_key
 from workers.explaining import Order, map_info

@@ -22,8 +22,10 @@ NAMES = {"H": "row", "W": "column", "C": "channel", "T": "time"}
 
 @dataclass(frozen=True)
 class Penalties:
-    """What is taken off the score: `total_variation` times the mean squared difference of neighbours, `l2` times the mean
-    squared distance from the mean of the job's rows; both in shares of the range.
+    """What is taken off the score, in shares of the range.
+
+    `total_variation` times the mean squared difference of neighbours, `l2` times the mean squared distance from the mean of the
+    job's rows.
     """
 
     total_variation: float
@@ -36,7 +38,9 @@ class Painting:
     def __init__(self, view: JobView, parameterisation: str, number: int) -> None:
         self._views, self._bounds, self._seed, self._number = view.inputs, view.bounds, view.seed, number
         if not any((bounds.highest > bounds.lowest).any() for bounds in view.bounds.values()):
-            raise InvalidInput("All rows of the job hold the same number, so there is no range to paint in: send rows that differ.")
+            raise InvalidInput(
+                "All rows of the job hold the same number, so there is no range to paint in: send rows that differ."
+            )
         self._canvases = {each.name: self._canvas(each, parameterisation) for each in view.inputs}
 
     def _canvas(self, view: InputView, parameterisation: str) -> Canvas:

@@ -24,8 +24,8 @@ Array = Any
 class MethodPlugin(Protocol):
     """A file in `workers/methods/`.
 
-    It may also have `players(inputs, shapes, params) -> Partition` when it makes its own players. One whose SPEC has level "job"
-    is a `WholePlugin` instead.
+    It may also have `players(inputs, shapes, params) -> Partition` when it makes its own players. One whose SPEC has
+    level "job" is a `WholePlugin` instead.
     """
 
     SPEC: MethodSpec

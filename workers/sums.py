@@ -12,7 +12,6 @@ from workers.plugins import Array, Model
 from workers.points import Row, baselines_in, per_point
 from workers.questions import Factor, Floats
 
-
 FIGURES = "figures"
 """What figures are kept under: they say themselves what is not finite."""
 

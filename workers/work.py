@@ -29,7 +29,6 @@ from workers.plugins import AnyMethod, Array, MethodPlugin, WholePlugin
 from workers.points import Row, place_labels, place_row
 from workers.registry import Registry
 
-
 Part = int
 """What a turn is for: a row's number, or WHOLE."""
 WHOLE: Part = -1

@@ -67,7 +67,5 @@ def _shown(name: str) -> str:
     return name if ("_" + plain).isidentifier() and len(name) <= 64 else "one of them"
 
 
-def _refused(
-    cause: type[InvalidParameter] | type[ConceptSetTooSmall], message: str
-) -> InvalidParameter | ConceptSetTooSmall:
+def _refused(cause: type[InvalidParameter] | type[ConceptSetTooSmall], message: str) -> InvalidParameter | ConceptSetTooSmall:
     return cause(f"{LOC} {message}.", [{"loc": LOC, "msg": message}])

@@ -41,7 +41,9 @@ SPEC = MethodSpec(
             default=None,
             help="The unit of `layer`: a number, or one per axis. A channel's number means its mean.",
         ),
-        Param(name="steps", type="integer", default=256, minimum=1, maximum=100_000, unit="gradient evaluations", help="Steps up."),
+        Param(
+            name="steps", type="integer", default=256, minimum=1, maximum=100_000, unit="gradient evaluations", help="Steps up."
+        ),
         Param(
             name="starts",
             type="integer",
@@ -82,7 +84,7 @@ SPEC = MethodSpec(
             minimum=0,
             maximum=64,
             unit="pixels",
-            help="Standard deviation of a Gaussian that smooths pictures and series every fourth step, but in the last quarter.",
+            help="Standard deviation of a Gaussian that smooths pictures and series every fourth step, not in the last quarter.",
         ),
         Param(
             name="total_variation",
@@ -213,7 +215,9 @@ def _report(
     row = int(natural.argmax())
     above = best.best > natural[row]
     than = "more than" if above else "not more than"
-    text = f"The picture scores {best.best:.4g}, {than} the best of the job's {view.rows} rows, row {row} with {natural[row]:.4g}."
+    text = (
+        f"The picture scores {best.best:.4g}, {than} the best of the job's {view.rows} rows, row {row} with {natural[row]:.4g}."
+    )
     return {
         "text": text,
         "objective": _objective(view, aim),

@@ -26,6 +26,7 @@ from workers.inside.looking import Looking
 from workers.inside.watched import Watched
 from workers.plugins import Place, Shown
 from workers.questions import Probe
+from workers.whole import WeightFigures
 
 SPEC = RuntimeSpec(
     name="torch",
@@ -112,6 +113,11 @@ class TorchModel:
     def layers(self) -> tuple[LayerSpec, ...]:
         """Its layers, in the order in which they put out their results. Raises MethodUnavailable for TorchScript."""
         return self._looking.specs
+
+    @property
+    def weights(self) -> tuple[WeightFigures, ...]:
+        """What its layers have learned, in figures. Raises MethodUnavailable for TorchScript."""
+        return self._looking.weights
 
     def internals(
         self,
