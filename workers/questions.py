@@ -94,7 +94,7 @@ class Probe:
     """What is looked at inside a model while it is called. Questions of equal probes share a call.
 
     `layers`: names as the model lists them. `of`: their outputs, or the attention weights they compute.
-    `statistics`: whether figures of the activations (with `gradients`, of the gradients, too) are wanted in place of tensors, see
+    `statistics`: whether figures of the activations (with `gradients`, of those, too) are wanted in place of tensors, see
     `workers.figures`.
     `activations`, `gradients`: whether these tensors themselves, and the score's gradients to them, are wanted.
     `inputs`: whether the score's gradients to the model's inputs are wanted. `steps`: whether the sum over a path of each

@@ -14,7 +14,8 @@ from workers.inside.net import Learned
 from workers.whole import WeightFigures
 
 MATRICES = (
-    "Linear", "NonDynamicallyQuantizableLinear", "Conv", "FusedConv", "Gemm", "MatMul", "LSTM", "GRU", "RNN", "MultiheadAttention",
+    "Linear", "NonDynamicallyQuantizableLinear", "Conv", "FusedConv", "Gemm", "MatMul", "LSTM", "GRU", "RNN",
+    "MultiheadAttention",
 )  # fmt: skip
 """Types whose weights connect units to units, so that fans can be counted."""
 PARTS = {"LSTM": 4, "GRU": 3, "MultiheadAttention": 3}

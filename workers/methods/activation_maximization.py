@@ -84,7 +84,7 @@ SPEC = MethodSpec(
             minimum=0,
             maximum=64,
             unit="pixels",
-            help="Standard deviation of a Gaussian that smooths pictures and series every fourth step, not in the last quarter.",
+            help="A Gaussian's standard deviation: it smooths pictures and series every fourth step, not in the last quarter.",
         ),
         Param(
             name="total_variation",

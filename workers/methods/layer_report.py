@@ -114,8 +114,6 @@ def _layer(layer: LayerSpec, seen: LayerFigures | None, last: float | None) -> d
 
 
 def _parameter(each: WeightFigures) -> Mapping[str, Any]:
-    return {
-        "layer": each.layer, "type": each.type, "name": each.name, "shape": list(each.shape),
-        "mean": each.mean, "std": each.std, "low": each.low, "high": each.high, "zeros": each.zeros, "fan_in": each.fan_in, "fan_out": each.fan_out,
-        "expected_std": initialisation.expected(each), "looks_like": initialisation.looks_like(each), "used": each.used,
-    }  # fmt: skip
+    told = ("layer", "type", "name", "shape", "mean", "std", "low", "high", "zeros", "fan_in", "fan_out", "used")
+    judged = {"expected_std": initialisation.expected(each), "looks_like": initialisation.looks_like(each)}
+    return {name: getattr(each, name) for name in told} | judged
