@@ -55,6 +55,7 @@ def settings() -> str:
 
 def _section(spec: MethodSpec) -> str:
     limit = f" At most {spec.max_players} players." if spec.max_players is not None else ""
+    limit += " Answers for the job as a whole, with a [report](wire.md#reports)." if spec.level == "job" else ""
     lines = ["", f"## {spec.name}", "", f"**{spec.title}.** {spec.summary}{limit}", "", f"Reference: {spec.reference}"]
     if spec.params:
         lines += ["", "| parameter | type | default | range | unit | what it does |", "|---|---|---|---|---|---|"]

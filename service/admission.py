@@ -16,7 +16,7 @@ from explainery.contract.job import DEFAULT_TENANT, JobRequest, JobSpec, ModelRe
 from explainery.contract.layers import AUTO, LayerSpec, chosen
 from explainery.contract.model_card import ModelCard
 from service.baselines import read_baseline
-from service.choice import check_method, choose_method
+from service.choice import check_method, check_sets, choose_method
 from service.faults import fault
 from service.inputs import read_tensors
 from service.instances import read_instances
@@ -65,6 +65,7 @@ def admit(
     check_room(rows, shelf.offer.room_bytes)
     choice = choose_method(request, entry, shelf, rows.shapes)
     check_layer(choice.spec, choice.params, entry.digest, layers_of)
+    check_sets(choice, rows.count)
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
     spec = JobSpec(

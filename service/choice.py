@@ -8,6 +8,7 @@ from typing import Any
 
 from explainery.contract.auto import AUTO, choose, passed_on
 from explainery.contract.catalogue import MethodSpec, ModelEntry
+from explainery.contract.concept_sets import read_sets
 from explainery.contract.errors import TooManyFeatures
 from explainery.contract.job import JobRequest
 from service.faults import refusal
@@ -48,6 +49,13 @@ def choose_method(request: JobRequest, entry: ModelEntry, shelf: Shelf, shapes: 
     if spec.max_players is not None and players is not None and players > spec.max_players:
         raise refusal(TooManyFeatures, "method", _too_many(spec, entry, shelf, players))
     return Choice(spec, given, players)
+
+
+def check_sets(choice: Choice, rows: int) -> None:
+    """Check what a label per row makes of the rows. Raises InvalidParameter, ConceptSetTooSmall."""
+    for param in choice.spec.params:
+        if param.type == "sets":
+            read_sets(choice.params[param.name], rows)
 
 
 def _players(entry: ModelEntry, params: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> int | None:

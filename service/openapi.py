@@ -99,6 +99,7 @@ def _as_the_wire_writes(schemas: dict[str, Any]) -> None:
     links = dict.fromkeys(("self", "result", "cancel"), TEXT) | {"events": {"type": ["string", "null"]}}
     schemas["Job"]["properties"]["links"] = {"type": "object", "properties": links}
     schemas["Attribution"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
+    schemas["MapInfo"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
     schemas["Attribution"]["properties"]["standard_error"] = {"anyOf": [NUMBERS, {"type": "null"}]}
     schemas["ModelEntry"]["properties"]["version"] = TEXT
     schemas["ModelEntry"]["properties"].pop("name")

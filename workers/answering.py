@@ -16,7 +16,7 @@ from workers.embedded import add_up_embedded, between, embed, needs_vectors, per
 from workers.frame import Frame
 from workers.looks import add_up_inside, answer_of, kind_of, shown
 from workers.plugins import Array, Inside, Model
-from workers.points import Row, coalition_points, frame_points, path_points
+from workers.points import Row, baselines_in, coalition_points, frame_points, path_points
 from workers.questions import Answer, Floats, GradientAnswer, Gradients, Internals, Question, Values
 from workers.single_looks import fetched, is_single, multiplied, take
 from workers.sums import Sums, add_up
@@ -40,7 +40,7 @@ class Tally:
         """Evaluations the question costs on this row."""
         if isinstance(self.question, Frame):
             return self.question.evaluations(self.row)
-        return self.question.evaluations * self.row.backgrounds
+        return self.question.evaluations * baselines_in(self.row, self.question)
 
     @property
     def kind(self) -> Hashable:
@@ -52,7 +52,7 @@ class Tally:
 
     def answer(self) -> Answer:
         """The answer, once every evaluation is in. Raises ModelOutputNotFinite when a gradient is not."""
-        count = self.row.backgrounds
+        count = baselines_in(self.row, self.question)
         if isinstance(self.question, Frame):
             return self.question.answer(self.outputs)
         outputs = self.outputs.reshape(-1, count).mean(axis=1)
@@ -60,18 +60,23 @@ class Tally:
             return outputs
         sums = self.sums.fetched(self.row.model)
         if isinstance(self.question, Internals):
-            return answer_of({**sums, "inputs": per_unit(self.row, sums.get("inputs", {}))}, outputs, self.sums)
+            sums |= {"inputs": per_unit(self.row, sums.get("inputs", {}))}
+            return answer_of(sums, outputs, self.sums, self.row.column)
         return GradientAnswer(per_unit(self.row, sums["inputs"]), outputs)
 
     def take(self, start: int, outputs: Floats) -> None:
-        """Note outputs [points, ...] of evaluations from `start` on. Raises ModelOutputNotFinite."""
-        if not np.isfinite(outputs).all():
+        """Note outputs [points, ...] of evaluations from `start` on. Raises ModelOutputNotFinite, but not of figures."""
+        if not (self._of_figures or np.isfinite(outputs).all()):
             raise ModelOutputNotFinite(
                 "The model answered NaN or infinity for this row; check its weights and the scale of the inputs."
             )
         if not self.outputs.size:
             self.outputs = np.empty((self.evaluations, *outputs.shape[1:]))
         self.outputs[start : start + len(outputs)] = outputs
+
+    @property
+    def _of_figures(self) -> bool:
+        return isinstance(self.question, Internals) and self.question.probe.statistics
 
 
 Masks = dict[int, tuple[NDArray[Any], Array]]

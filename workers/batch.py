@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,25 +14,28 @@ from explainery.contract.errors import ComputeError, ExplaineryError, ModelFaile
 from explainery.store.jobs import Claim
 from workers.answering import Answering, Tally
 from workers.batching import Pending, Slice, next_chunk
-from workers.explaining import RowAnswer, explain_row
 from workers.governor import Governor
 from workers.loaded import Loaded
-from workers.points import Row
 from workers.questions import Gradients, Internals
 from workers.registry import Registry
-from workers.work import Work, take_in
+from workers.work import Part, Turns, Work, take_in
 
 log = structlog.get_logger()
 
 
 @dataclass(eq=False)
 class _Asking:
-    """A row in the middle of its explanation, and the question it waits for."""
+    """A row, or a job as a whole, in the middle of its explanation, and the questions it waits for."""
 
     work: Work
-    number: int
-    generator: Generator[Any, Any, RowAnswer]
-    pending: Pending[Tally]
+    part: Part
+    generator: Turns
+    pendings: list[Pending[Tally]]
+
+    @property
+    def waits(self) -> bool:
+        """Whether an evaluation is not yet in a chunk."""
+        return any(pending.left for pending in self.pendings)
 
 
 Failure = tuple[Work, ExplaineryError]
@@ -63,8 +66,8 @@ class Batch:
     @property
     def planned_jobs(self) -> list[str]:
         """Ids of the jobs that the planned chunk is for."""
-        planned = {id(piece.pending) for piece in self._chunk}
-        return list(dict.fromkeys(asking.work.id for asking in self._asking if id(asking.pending) in planned))
+        owners = self._owners()
+        return list(dict.fromkeys(owners[piece.pending].id for piece in self._chunk))
 
     @property
     def planned_text(self) -> str:
@@ -106,8 +109,7 @@ class Batch:
     def plan(self) -> None:
         """Bring rows to the device and settle which evaluations are next."""
         self._failures = self._start_rows()
-        waiting = [asking.pending for asking in self._asking]
-        self._chunk = next_chunk(waiting, _Sizes(self._governor), time.monotonic())
+        self._chunk = next_chunk(list(self._owners()), _Sizes(self._governor), time.monotonic())
 
     def step(self) -> tuple[list[Work], list[Failure]]:
         """Answer the planned chunk; return the jobs that finished and those that failed by it, taken out of the batch."""
@@ -115,7 +117,7 @@ class Batch:
         self._failures, self._chunk = [], []
         failures += self._answer(chunk)
         failed = {work.id for work, _ in failures}
-        for asking in [asking for asking in self._asking if not asking.pending.left and asking.work.id not in failed]:
+        for asking in [asking for asking in self._asking if not asking.waits and asking.work.id not in failed]:
             failures += self._resume(asking)
         finished = [work for work in self.works.values() if work.finished]
         for work in (*finished, *(work for work, _ in failures)):
@@ -126,29 +128,22 @@ class Batch:
         """Bring rows to the device while there is room, each job's in turn."""
         failures: list[Failure] = []
         for work in self.works.values():
-            while len(self._asking) < self._most_rows and (row := self._next_row(work, failures)) is not None:
-                number, placed = row
-                generator = explain_row(work.order, number, placed)
-                failures += self._begin(work, number, placed, generator)
+            while len(self._asking) < self._most_rows and (begun := self._begun(work, failures)) is not None:
+                part, generator = begun
+                asking = _Asking(work, part, generator, [])
+                self._asking.append(asking)
+                failures += self._resume(asking)
         return failures
 
-    def _begin(self, work: Work, number: int, row: Row, generator: Generator[Any, Any, RowAnswer]) -> list[Failure]:
-        """Note a row's first question."""
+    def _begun(self, work: Work, failures: list[Failure]) -> tuple[Part, Turns] | None:
         try:
-            question = next(generator)
-        except ExplaineryError as error:
-            return [(work, error)]
-        except Exception as error:  # a method's own bug is its job's failure, never the batch's
-            return [(work, _bug(work, error))]
-        self._asking.append(_Asking(work, number, generator, self._pending(work, Tally(row, question))))
-        return []
-
-    def _next_row(self, work: Work, failures: list[Failure]) -> Any:
-        try:
-            return work.next_row()
+            return work.begin(self._most_rows)
         except MemoryError:
             failures.append((work, _exhausted()))
             return None
+
+    def _owners(self) -> dict[Pending[Tally], Work]:
+        return {pending: asking.work for asking in self._asking for pending in asking.pendings}
 
     def _pending(self, work: Work, tally: Tally) -> Pending[Tally]:
         kind = (self._loaded.ref.digest, *tally.kind)  # type: ignore[misc]  # a kind is a tuple
@@ -161,7 +156,7 @@ class Batch:
         if not chunk:
             return []
         kind, points = chunk[0].pending.kind, sum(piece.stop - piece.start for piece in chunk)
-        owners = {asking.pending: asking.work for asking in self._asking}
+        owners = self._owners()
         began = time.perf_counter()
         try:
             faults = self._answering.ask(chunk)
@@ -195,18 +190,21 @@ class Batch:
         ]
 
     def _resume(self, asking: _Asking) -> list[Failure]:
-        """Give a row its answer; note its next question, or its explanation."""
+        """Give a row its answers (none, to begin with); note its next questions, or its explanation."""
         try:
-            question = asking.generator.send(asking.pending.asker.answer())
+            answers = [pending.asker.answer() for pending in asking.pendings]
+            turn = asking.generator.send(answers) if asking.pendings else next(asking.generator)
         except StopIteration as done:
-            asking.work.answers[asking.number] = done.value
+            asking.work.settle(asking.part, done.value)
             self._asking.remove(asking)
             return []
         except ExplaineryError as error:
             return [(asking.work, error)]
+        except MemoryError:
+            return [(asking.work, _exhausted())]
         except Exception as error:  # a method's own bug is its job's failure, never the batch's
             return [(asking.work, _bug(asking.work, error))]
-        asking.pending = self._pending(asking.work, Tally(asking.pending.asker.row, question))
+        asking.pendings = [self._pending(asking.work, Tally(row, question)) for row, question in turn]
         return []
 
 

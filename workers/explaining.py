@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from explainery.contract.result import Attribution, Explanation, MapInfo, Qualit
 from explainery.contract.tensors import map_key
 from workers.frame import Frame, FrameAnswer
 from workers.game import Game, InputView, Partition
-from workers.plugins import MethodPlugin
+from workers.plugins import AnyMethod, MethodPlugin
 from workers.points import Row
 from workers.quality import quality_of
 from workers.questions import Answer, Floats, InternalAnswer, Internals, Map, Question, Solution
@@ -43,7 +43,7 @@ class Order:
 
     job: JobSpec
     card: ModelCard
-    method: MethodPlugin
+    method: AnyMethod
     layers: tuple[LayerSpec, ...] = ()
 
 
@@ -55,8 +55,25 @@ def explain_row(order: Order, number: int, row: Row) -> Generator[Question | Fra
         solution = yield from _framed_later(order, row, game, target)
     else:
         yield from _framed(order, row, game, target)
-        solution = yield from order.method.explain(game, order.job.params)
+        solution = yield from _of_rows(order).explain(game, order.job.params)
     return _summed_up(order, row, game, solution, target)
+
+
+def row_turns(order: Order, number: int, row: Row) -> Generator[list[tuple[Row, Question | Frame]], list[Answer], RowAnswer]:
+    """`explain_row` in turns of questions that wait together: a row has one at a time."""
+    steps = explain_row(order, number, row)
+    question = next(steps)
+    while True:
+        answers = yield [(row, question)]
+        try:
+            question = steps.send(answers[0])
+        except StopIteration as done:
+            answer: RowAnswer = done.value
+            return answer
+
+
+def _of_rows(order: Order) -> MethodPlugin:
+    return cast(MethodPlugin, order.method)
 
 
 def _framed(order: Order, row: Row, game: Game, target: int | str | None) -> Generator[Frame, FrameAnswer, None]:
@@ -79,7 +96,7 @@ def _framed_later(
 ) -> Generator[Question | Frame, Answer, Solution]:
     """Drive a method whose answers show the outputs; what they have not shown is asked for at the end."""
     row.column = -1 if target == "predicted" else int(target or 0)
-    steps = order.method.explain(game, order.job.params)
+    steps = _of_rows(order).explain(game, order.job.params)
     question = next(steps)
     if not (isinstance(question, Internals) and question.at_instance):  # it would find a largest output at each of its points
         yield from _framed(order, row, game, target)
@@ -142,7 +159,7 @@ def _summed_up(order: Order, row: Row, game: Game, solution: Solution, target: i
     if solution.standard_error is not None:
         alone = Solution(per_player=solution.standard_error)
         errors = {spec.name: attribution_of(spec, row.partition, alone) for spec in card.sent}
-    maps = {_map_info(each): each.values.astype(np.float32) for each in solution.maps}
+    maps = {map_info(each): each.values.astype(np.float32) for each in solution.maps}
     explanation = Explanation(
         target=Target(output=output.name, index=None if target is None else row.column, label=label),
         instance_output=game.instance_output,
@@ -157,7 +174,8 @@ def _summed_up(order: Order, row: Row, game: Game, solution: Solution, target: i
     return RowAnswer(explanation, shares | layers, errors, {map_key(described): array for described, array in maps.items()})
 
 
-def _map_info(each: Map) -> MapInfo:
+def map_info(each: Map) -> MapInfo:
+    """What is said of a map beside its numbers."""
     return MapInfo(name=each.name, shape=each.values.shape, axes=each.axes, layer=each.layer)
 
 

@@ -17,7 +17,7 @@ from explainery.contract.catalogue import text_unit
 from explainery.contract.errors import InvalidParameter, TooManyFeatures
 from explainery.contract.model_card import InputSpec, ModelCard
 from workers.game import Params, Partition
-from workers.plugins import Groups, MethodPlugin, ModalityPlugin
+from workers.plugins import AnyMethod, Groups, ModalityPlugin
 from workers.text.reading import Passages
 from workers.text.units import Units, cut
 
@@ -43,7 +43,7 @@ class Cuts:
 
 
 def partitions_of(
-    method: MethodPlugin,
+    method: AnyMethod,
     card: ModelCard,
     rows: Mapping[str, Sequence[NDArray[Any]] | NDArray[Any]],
     params: Params,
@@ -69,7 +69,7 @@ def partitions_of(
     return made
 
 
-def _check_number(method: MethodPlugin, partition: Partition) -> None:
+def _check_number(method: AnyMethod, partition: Partition) -> None:
     most = method.SPEC.max_players
     if most is not None and partition.players > most:
         raise TooManyFeatures(
@@ -79,7 +79,7 @@ def _check_number(method: MethodPlugin, partition: Partition) -> None:
 
 
 def players_of(
-    method: MethodPlugin,
+    method: AnyMethod,
     card: ModelCard,
     shapes: Shapes,
     params: Params,

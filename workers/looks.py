@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from explainery.contract.errors import MethodUnavailable
 from workers.embedded import Walk, add_up_embedded, between, of_method, standing, walk
 from workers.plugins import Array, Shown
 from workers.points import Row, path_points
 from workers.questions import Floats, InternalAnswer, Internals
-from workers.sums import Points, Sums, add_up, weights_of
+from workers.sums import FIGURES, Points, Sums, add_up, weights_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,9 @@ def kind_of(question: Internals) -> tuple[Hashable, ...]:
 
 def shown(row: Row, question: Internals, points: Points) -> Look:
     """Build the points of evaluations `points.start` to `points.stop`. Raises MethodUnavailable where there are none."""
+    if question.points is not None:
+        given = {name: _own_points(row, question.points[name], name, points) for name in row.instance}
+        return Look(given, given)
     if question.path is None and row.text:
         text = walk(row, question, points) if between(question) else standing(row, question, points)
         return Look(text.inputs, text.around, text.start, walk=text)
@@ -61,18 +65,15 @@ def shown(row: Row, question: Internals, points: Points) -> Look:
 
 def add_up_inside(sums: Sums, row: Row, question: Internals, points: Points, seen: Shown, rows: slice, look: Look) -> None:
     """Add what was shown at a slice's points, `rows` of the call, to the question's sums."""
+    if seen.statistics is not None:
+        sums.keep(FIGURES, "", seen.statistics[rows])
+        return
     if question.each:
         for name, tensor in seen.activations.items():
             sums.keep("activations", name, tensor[rows])
         return
     weights = weights_of(row, question, points)
-    own = seen if look.walk is None else of_method(seen, question.probe)
-    for what, tensors in (("activations", own.activations), ("gradients", own.gradients)):
-        for name, tensor in tensors.items():
-            part = tensor[rows]
-            if look.reach is not None and what == "gradients" and name == question.probe.start:
-                part = part * look.reach
-            sums.add(what, name, _weighted(row, part, weights))
+    _add_layers(sums, row, question, weights, seen if look.walk is None else of_method(seen, question.probe), rows, look)
     if question.probe.steps:
         for name in question.probe.layers:
             _add_steps(sums, row, name, seen.activations[name][rows], seen.gradients[name][rows])
@@ -83,6 +84,15 @@ def add_up_inside(sums: Sums, row: Row, question: Internals, points: Points, see
     add_up(sums, row, question, points, {name: part[rows] for name, part in seen.inputs.items()}, look.baselines)
 
 
+def _add_layers(sums: Sums, row: Row, question: Internals, weights: Floats, seen: Shown, rows: slice, look: Look) -> None:
+    for what, tensors in (("activations", seen.activations), ("gradients", seen.gradients)):
+        for name, tensor in tensors.items():
+            part = tensor[rows]
+            if look.reach is not None and what == "gradients" and name == question.probe.start:
+                part = part * look.reach
+            sums.add(what, name, _weighted(row, part, weights))
+
+
 def _check_between(row: Row, question: Internals) -> None:
     whole = [name for name, kind in row.precision.items() if kind.kind != "f"]
     if whole and between(question):
@@ -91,7 +101,7 @@ def _check_between(row: Row, question: Internals) -> None:
         )
 
 
-def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums) -> InternalAnswer:
+def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums, column: int) -> InternalAnswer:
     """The answer, once every point is in."""
     return InternalAnswer(
         outputs,
@@ -100,7 +110,13 @@ def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums) 
         found.get("steps", {}),
         found.get("inputs", {}),
         sums.reference,
+        column,
+        found.get(FIGURES, {}).get(""),
     )
+
+
+def _own_points(row: Row, points: NDArray[Any], name: str, of: Points) -> Array:
+    return row.model.place(points[of.start : of.stop].astype(row.precision[name]))
 
 
 def _weighted(row: Row, tensor: Array, weights: Floats) -> Array:

@@ -21,16 +21,16 @@ def layers_seen(model: Model) -> tuple[LayerSpec, ...] | None:
 
 
 def layers_of(method: MethodSpec, model: Model, params: Mapping[str, Any]) -> tuple[LayerSpec, ...]:
-    """The layer that `layer` names; all that fit where the method looks at all of them.
+    """The layer that `layer` names; all that fit where the method looks at all of them; none where it is null.
 
     Raises what `explainery.contract.layers.chosen` does, MethodUnavailable where a model cannot be looked into.
     """
-    if method.layer is None:
+    asked = params.get("layer", AUTO)
+    if method.layer is None or asked is None:
         return ()
     layers: tuple[LayerSpec, ...] = getattr(model, "layers", ())
     if not layers:
         raise UnknownLayer("No layer of this model could be found; give its card a [sample] that it can be called with.")
-    asked = params.get("layer", AUTO)
     if method.all_layers and asked == AUTO:
         found = tuple(layer for layer in layers if layer.is_a(method.layer))
         return found or (chosen(layers, asked, method.layer),)

@@ -15,6 +15,7 @@ from explainery.contract.model_card import InputSpec, ModelCard
 from explainery.settings import Settings
 from workers.game import Explaining, Game, Params, Partition
 from workers.questions import Probe
+from workers.whole import ExplainingJob, JobView, WeightFigures
 
 Array = Any
 """An array of the model's own library, on its device."""
@@ -23,7 +24,8 @@ Array = Any
 class MethodPlugin(Protocol):
     """A file in `workers/methods/`.
 
-    It may also have `players(inputs, shapes, params) -> Partition` when it makes its own players.
+    It may also have `players(inputs, shapes, params) -> Partition` when it makes its own players. One whose SPEC has
+    level "job" is a `WholePlugin` instead.
     """
 
     SPEC: MethodSpec
@@ -35,6 +37,23 @@ class MethodPlugin(Protocol):
     def cost(self, players: int, params: Params) -> int:
         """Evaluations one row may cost: for progress and for what is worked on first."""
         ...
+
+
+class WholePlugin(Protocol):
+    """A file in `workers/methods/` of level "job": it answers for all rows of a job together."""
+
+    SPEC: MethodSpec
+
+    def explain_job(self, view: JobView, params: Params) -> ExplainingJob:
+        """Explain a job: yield lists of (row number, question), be sent the lists of their answers, return a solution."""
+        ...
+
+    def job_cost(self, rows: int, params: Params) -> int:
+        """Evaluations the whole job may cost."""
+        ...
+
+
+AnyMethod = MethodPlugin | WholePlugin
 
 
 class PlayersHook(Protocol):
@@ -86,6 +105,8 @@ class Shown:
     gradients: dict[str, Array] = field(default_factory=dict)
     inputs: dict[str, Array] = field(default_factory=dict)
     references: Array | None = None
+    statistics: Array | None = None
+    """[points, figures], see `workers.figures`."""
 
 
 class Inside(Protocol):
@@ -94,6 +115,11 @@ class Inside(Protocol):
     @property
     def layers(self) -> Sequence[LayerSpec]:
         """Its layers, in the order in which they put out their results; found when first asked for."""
+        ...
+
+    @property
+    def weights(self) -> Sequence[WeightFigures]:
+        """What its layers have learned, in figures; empty where that cannot be told."""
         ...
 
     def internals(

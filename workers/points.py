@@ -122,6 +122,11 @@ def _mixed(row: Row, name: str, present: Array, baseline: Array) -> Array:
     return row.model.xp.asarray(present * x + (1 - present) * baseline, dtype=x.dtype)
 
 
+def baselines_in(row: Row, question: Any) -> int:
+    """How many evaluations a point of a question takes: one per baseline, where baselines play a part."""
+    return 1 if isinstance(question, Internals) and question.points is not None else row.backgrounds
+
+
 def path_points(row: Row, question: Gradients | Internals, start: int, stop: int) -> tuple[dict[str, Array], dict[str, Array]]:
     """Points b + alpha (x - b) + noise, and the baseline of each point.
 

@@ -1,11 +1,13 @@
 """What a method may ask of a model. Questions are small descriptions; what they describe is built on the device.
 
-A method yields one question and is sent its answer. All questions are about one row's `Game`: its instance x, the
-baselines b that stand for absent features, and the explained output f (one number per evaluation).
+A method yields one question and is sent its answer (one that answers for a whole job yields many, each about a row). All
+questions are about one row's `Game`: its instance x, the baselines b that stand for absent features, and the explained output f
+(one number per evaluation).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -92,6 +94,8 @@ class Probe:
     """What is looked at inside a model while it is called. Questions of equal probes share a call.
 
     `layers`: names as the model lists them. `of`: their outputs, or the attention weights they compute.
+    `statistics`: whether figures of the activations (with `gradients`, of those, too) are wanted in place of tensors, see
+    `workers.figures`.
     `activations`, `gradients`: whether these tensors themselves, and the score's gradients to them, are wanted.
     `inputs`: whether the score's gradients to the model's inputs are wanted. `steps`: whether the sum over a path of each
     gradient times the activation's change to the next point is. `start`: the layer whose output a path replaces.
@@ -103,6 +107,7 @@ class Probe:
     gradients: bool = False
     steps: bool = False
     inputs: bool = False
+    statistics: bool = False
     rules: Rules | None = None
     unit: Unit | None = None
     start: str | None = None
@@ -130,6 +135,7 @@ class Internals:
     """What a `Probe` shows at points b + alpha (x - b), summed over the points with `weights`. Answer: an `InternalAnswer`.
 
     The default is the instance itself. With a `path`, the points are those of `probe.start`'s output, and the inputs stay x.
+    With `points`, input -> [points, *row], they are these, whatever the row is; its baselines play no part. See `at`.
     """
 
     probe: Probe
@@ -139,6 +145,9 @@ class Internals:
     path: LayerPath | None = None
     each: bool = False
     """Whether activations are wanted at each point and baseline, [points * B, *layer], and not their sum."""
+    points: Mapping[str, NDArray[Any]] | None = None
+    column: int | None = None
+    """The output explained, where a method that answers for a whole job takes another than the row's target."""
 
     @property
     def at_instance(self) -> bool:
@@ -147,8 +156,14 @@ class Internals:
 
     @property
     def evaluations(self) -> int:
-        """Calls this costs per baseline row."""
+        """Calls this costs per baseline row; with `points`, in all."""
         return len(self.alphas)
+
+
+def at(points: Mapping[str, NDArray[Any]], probe: Probe, column: int | None = None) -> Internals:
+    """What a probe shows at points of one's own, summed over them. `points`: input -> [points, *row], of every input."""
+    ones = np.ones(len(next(iter(points.values()))))
+    return Internals(probe, ones, ones, points=points, column=column)
 
 
 Question = Values | Gradients | Internals
@@ -168,6 +183,10 @@ class InternalAnswer:
     sums: dict[str, Floats] = field(default_factory=dict)
     reference: float | None = None
     """The score of what the points were paired with, where rules pair them."""
+    column: int = -1
+    """The output column that was explained."""
+    statistics: Floats | None = None
+    """[points, figures], where the probe asks for them; `workers.figures` says what is where."""
 
 
 @dataclass(frozen=True)

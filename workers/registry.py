@@ -14,14 +14,16 @@ from types import ModuleType
 from typing import Any, cast
 
 import workers
-from workers.plugins import MethodPlugin, ModalityPlugin, RuntimePlugin
+from workers.plugins import AnyMethod, ModalityPlugin, RuntimePlugin
 
 REQUIRED = {
-    "methods": ("SPEC", "explain", "cost"),
+    "methods": ("SPEC",),
     "runtimes": ("SPEC", "refuses", "load"),
     "modalities": ("decode", "groups", "baseline"),
 }
 """What a plugin file of each family must define."""
+BY_LEVEL = {"row": ("explain", "cost"), "job": ("explain_job", "job_cost")}
+"""What a method must define besides, by its level."""
 
 
 class PluginError(Exception):
@@ -32,7 +34,7 @@ class PluginError(Exception):
 class Registry:
     """Every plugin by name."""
 
-    methods: dict[str, MethodPlugin]
+    methods: dict[str, AnyMethod]
     runtimes: dict[str, RuntimePlugin]
     modalities: dict[str, ModalityPlugin]
 
@@ -48,7 +50,7 @@ def discover(folders: Sequence[str] = (), methods_off: Sequence[str] = ()) -> Re
     Raises PluginError when a folder is not there, a file cannot be imported or lacks a required name, two plugins share a name
     or a format, or a method that should be left out is none: it would stay on offer under its right name.
     """
-    methods = cast(dict[str, MethodPlugin], _family("methods", folders))
+    methods = cast(dict[str, AnyMethod], _family("methods", folders))
     unknown = sorted(set(methods_off) - set(methods))
     if unknown:
         raise PluginError(f"EXPLAINERY_METHODS_OFF names {', '.join(unknown)}; methods are: {', '.join(sorted(methods))}")
@@ -73,7 +75,7 @@ def _runtimes(folders: Sequence[str]) -> dict[str, RuntimePlugin]:
 def _family(family: str, folders: Sequence[str]) -> dict[str, Any]:
     found: dict[str, ModuleType] = {}
     for module in (*_own(family), *_dropped_in(family, folders)):
-        missing = [name for name in REQUIRED[family] if not hasattr(module, name)]
+        missing = [name for name in _required(family, module) if not hasattr(module, name)]
         if missing:
             raise PluginError(f"{module.__file__}: a file in {family}/ must define {', '.join(missing)}")
         name = module.SPEC.name if "SPEC" in REQUIRED[family] else module.__name__.rpartition(".")[2]
@@ -81,6 +83,11 @@ def _family(family: str, folders: Sequence[str]) -> dict[str, Any]:
             raise PluginError(f"{module.__file__} and {found[name].__file__} are both called {name!r}: rename one")
         found[name] = module
     return found
+
+
+def _required(family: str, module: ModuleType) -> tuple[str, ...]:
+    by_level = BY_LEVEL[getattr(getattr(module, "SPEC", None), "level", "row")] if family == "methods" else ()
+    return (*REQUIRED[family], *by_level)
 
 
 def _check_formats(runtimes: dict[str, RuntimePlugin]) -> None:

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from explainery.contract.errors import ModelOutputNotFinite
 from workers.plugins import Array, Model
-from workers.points import Row, per_point
+from workers.points import Row, baselines_in, per_point
 from workers.questions import Factor, Floats
+
+FIGURES = "figures"
+"""What figures are kept under: they say themselves what is not finite."""
 
 
 class Points(Protocol):
@@ -60,12 +63,12 @@ class Sums:
         return float(np.concatenate(self._references).mean()) if self._references else None
 
     def fetched(self, model: Model) -> dict[str, dict[str, Floats]]:
-        """All sums as float64, by what they are of. Raises ModelOutputNotFinite."""
+        """All sums as float64, by what they are of. Raises ModelOutputNotFinite; figures may be anything."""
         found: dict[str, dict[str, NDArray[Any]]] = {}
         kept = {key: model.xp.concatenate(parts) for key, parts in self._kept.items()}
         for (what, name), total in {**self._totals, **kept}.items():
             array = found.setdefault(what, {})[name] = _on_host(model, total)
-            if not np.isfinite(array).all():
+            if what != FIGURES and not np.isfinite(array).all():
                 raise ModelOutputNotFinite(
                     "The model's gradient is NaN or infinite for this row; use another baseline, or a method without gradients."
                 )
@@ -82,7 +85,8 @@ SINGLE = 4
 
 def weights_of(row: Row, question: Weighted, points: Points) -> Floats:
     """The weight of each evaluation, shared by the row's baselines."""
-    return question.weights[np.arange(points.start, points.stop) // row.backgrounds] / row.backgrounds
+    count = baselines_in(row, question)
+    return question.weights[np.arange(points.start, points.stop) // count] / count
 
 
 def add_up(

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explainery import __version__
 from explainery.contract.errors import ComputeError, DeadlineExceeded, RequestRefused, TimeLimitExceeded
+from explainery.contract.job import JobSpec
 from explainery.contract.result import Cost, ModelUsed, Result
 from explainery.contract.tensors import pack_result, unpack
 from explainery.store.jobs import Advance, Claim
-from workers.explaining import Order, RowAnswer
+from workers.explaining import Order, RowAnswer, row_turns
+from workers.explaining_whole import WholeAnswer, explain_whole, failed, view_of
 from workers.features import partitions_of
 from workers.frame import baseline_key
 from workers.game import Partition
 from workers.inputs import Rows, backgrounds_of, decode_rows
 from workers.loaded import Loaded
 from workers.named_layers import layers_of
-from workers.plugins import Array, MethodPlugin
+from workers.plugins import AnyMethod, Array, MethodPlugin, WholePlugin
 from workers.points import Row, place_labels, place_row
 from workers.registry import Registry
 from workers.text.reading import Passages, passages_of
+
+Part = int
+"""What a turn is for: a row's number, or WHOLE."""
+WHOLE: Part = -1
+Turns = Generator[list[tuple[Row, Any]], list[Any], Any]
+"""A row, or a job as a whole, at work: yields questions that wait together, and is sent their answers."""
 
 
 @dataclass(eq=False)
@@ -39,7 +47,7 @@ class Work:
 
     claim: Claim
     loaded: Loaded
-    method: MethodPlugin
+    method: AnyMethod
     texts: Passages
     rows: Rows
     backgrounds: Rows
@@ -59,6 +67,7 @@ class Work:
     compute_s: float = 0.0
     started: int = 0
     answers: dict[int, RowAnswer] = field(default_factory=dict)
+    whole: WholeAnswer | None = None
 
     @property
     def id(self) -> str:
@@ -67,15 +76,32 @@ class Work:
 
     @property
     def finished(self) -> bool:
-        """Whether every row has its answer."""
-        return len(self.answers) == self.claim.spec.rows
+        """Whether every row has its answer, or the job as a whole."""
+        return self.whole is not None or len(self.answers) == self.claim.spec.rows
 
-    def next_row(self) -> tuple[int, Row] | None:
-        """The next row that has not been started, on the device; None when all are."""
+    def begin(self, most: int) -> tuple[Part, Turns] | None:
+        """Start the next row, or the job as a whole; None when all is started. Raises MemoryError.
+
+        `most`: rows of a whole job that are on the device at a time.
+        """
         number = self.started
         if number == self.claim.spec.rows:
             return None
+        if self.method.SPEC.level == "job":
+            self.started = self.claim.spec.rows
+            return WHOLE, explain_whole(self.order, view_of(self.order, self.rows, self.loaded.model), self.row, most)
         self.started += 1
+        return number, row_turns(self.order, number, self.row(number))
+
+    def settle(self, part: Part, answer: RowAnswer | WholeAnswer) -> None:
+        """Note what was found."""
+        if isinstance(answer, WholeAnswer):
+            self.whole = answer
+        else:
+            self.answers[part] = answer
+
+    def row(self, number: int) -> Row:
+        """A row, on the device. Raises MemoryError."""
         instance = {name: array[number] for name, array in self.rows.items()}
         around = {name: array[number if len(array) > 1 else 0] for name, array in self.backgrounds.items()}
         which = number if len(self.partitions) > 1 else 0
@@ -87,7 +113,7 @@ class Work:
         if self.around is not None:
             row.known_baseline = self.loaded.known_baselines.find(self.around)
             row.learn_baseline = partial(self.loaded.known_baselines.note, self.around)
-        return number, row
+        return row
 
     def count(self, evaluations: int, *, gradients: bool) -> None:
         """Note evaluations that were made for this job."""
@@ -116,14 +142,17 @@ class Work:
 
     def result(self) -> bytes:
         """The finished job's result, packed."""
-        spec, answers = self.claim.spec, [self.answers[number] for number in range(self.claim.spec.rows)]
+        spec, answers = self.claim.spec, [self.answers[number] for number in sorted(self.answers)]
+        whole = self.whole
+        marginal = spec.baseline.kind == "background" and whole is None
+        reason = (spec.method_reason,) if spec.method_reason else ()
         result = Result(
             id=spec.id,
             model=ModelUsed(**spec.model.model_dump(), runtime=self.loaded.runtime),
             method=spec.method,
             params=spec.params,
             seed=spec.seed,
-            value_function="marginal" if spec.baseline.kind == "background" else "baseline",
+            value_function="marginal" if marginal else "baseline",
             explanations=tuple(answer.explanation for answer in answers),
             cost=Cost(
                 model_evaluations=self.model_evaluations,
@@ -132,9 +161,11 @@ class Work:
                 batch_jobs=self.company,
             ),
             environment=environment(self.loaded),
-            notes=(spec.method_reason,) if spec.method_reason else (),
+            notes=(*reason, *(whole.notes if whole else ())),
+            report=whole.report if whole else None,
+            maps=tuple(whole.maps) if whole else (),
         )
-        return pack_result(result, dict(_stacked(answers)))
+        return pack_result(result, {**(whole.arrays if whole else {}), **dict(_stacked(answers))})
 
 
 def environment(loaded: Loaded) -> dict[str, str | None]:
@@ -153,16 +184,19 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         arrays = unpack(claim.inputs)
         texts = passages_of(spec, loaded.card, loaded.readers, arrays)
         rows = decode_rows(spec, loaded, arrays, modalities, texts)
-        backgrounds = backgrounds_of(spec, loaded, rows, arrays, modalities, texts)
-        partitions = partitions_of(method, loaded.card, rows, spec.params, modalities, texts, loaded.cuts)
         layers = layers_of(method.SPEC, loaded.model, spec.params)
+        whole = method.SPEC.level == "job"
+        if whole:
+            backgrounds, partitions = _nothing(rows), [Partition({})]
+        else:
+            backgrounds = backgrounds_of(spec, loaded, rows, arrays, modalities, texts)
+            partitions = partitions_of(method, loaded.card, rows, spec.params, modalities, texts, loaded.cuts)
     except RequestRefused as refused:  # what the API could not see from the card alone
-        raise _failed(refused) from refused
-    calls = sum(method.cost(partition.players, spec.params) for partition in partitions)
-    total = calls * (spec.rows if len(partitions) == 1 else 1) * _width(backgrounds)
+        raise failed(refused) from refused
     return Work(
-        claim, loaded, method, texts, rows, backgrounds, partitions, place_labels(loaded.model, partitions[0]), total,
-        Order(spec, loaded.card, method, layers), _around(backgrounds),
+        claim, loaded, method, texts, rows, backgrounds, partitions, place_labels(loaded.model, partitions[0]),
+        _total(method, spec, partitions, _width(backgrounds)), Order(spec, loaded.card, method, layers),
+        None if whole else _around(backgrounds),
     )  # fmt: skip
 
 
@@ -172,11 +206,17 @@ def _around(backgrounds: Rows) -> bytes | None:
     return baseline_key(shared) if len(shared) == len(backgrounds) else None
 
 
-def _failed(refused: RequestRefused) -> ComputeError:
-    """A compute error that keeps the refusal's code."""
-    error = ComputeError(refused.detail)
-    error.code = refused.code  # type: ignore[misc]  # the instance speaks for another class
-    return error
+def _total(method: AnyMethod, spec: JobSpec, partitions: list[Partition], width: int) -> int:
+    """Evaluations the job may cost."""
+    if method.SPEC.level == "job":
+        return cast(WholePlugin, method).job_cost(spec.rows, spec.params)
+    calls = sum(cast(MethodPlugin, method).cost(partition.players, spec.params) for partition in partitions)
+    return calls * (spec.rows if len(partitions) == 1 else 1) * width
+
+
+def _nothing(rows: Rows) -> Rows:
+    """Baselines for a job that needs none: its rows stand for themselves."""
+    return {name: np.zeros((1, 1, *array[0].shape), array[0].dtype) for name, array in rows.items()}
 
 
 def _width(backgrounds: Rows) -> int:
@@ -184,14 +224,17 @@ def _width(backgrounds: Rows) -> int:
 
 
 def _stacked(answers: list[RowAnswer]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The rows' arrays on each other; of a job as a whole, no rows."""
+    yield "instance_output", np.array([answer.explanation.instance_output for answer in answers])
+    yield "baseline_output", np.array([answer.explanation.baseline_output for answer in answers])
+    if not answers:
+        return
     for name in answers[0].attributions:
         yield f"attributions.{name}", _stack([answer.attributions[name] for answer in answers])
     for name in answers[0].maps:
         yield name, _stack([answer.maps[name] for answer in answers])
     for name in answers[0].standard_errors:
         yield f"standard_error.{name}", _stack([answer.standard_errors[name] for answer in answers])
-    yield "instance_output", np.array([answer.explanation.instance_output for answer in answers])
-    yield "baseline_output", np.array([answer.explanation.baseline_output for answer in answers])
 
 
 def _stack(parts: list[NDArray[Any]]) -> NDArray[Any]:

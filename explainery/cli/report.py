@@ -21,6 +21,8 @@ def print_result(outcome: ExplanationResult, card: Mapping[str, Any]) -> None:
     """Print the first rows, each with its strongest attributions. `card`: the model's card, for names and units."""
     result = outcome.result
     click.echo(f"{result.model.name}@{result.model.version}  {result.method}  {result.value_function}  seed {result.seed}")
+    if outcome.report is not None:
+        _print_report(outcome.report)
     for row, explanation in enumerate(outcome.explanations[:_ROWS]):
         click.echo()
         click.echo(f"row {row}: {_prediction(explanation)}")
@@ -34,6 +36,14 @@ def print_result(outcome: ExplanationResult, card: Mapping[str, Any]) -> None:
     cost = result.cost
     calls = f"{cost.model_evaluations} model calls, {cost.gradient_evaluations} gradient calls"
     click.echo(f"\n{calls}, {cost.seconds:.3g} s")
+
+
+def _print_report(report: Mapping[str, Any]) -> None:
+    """What a method that answers for the whole job says in words; all its figures are in --json."""
+    click.echo()
+    click.echo(plain(str(report.get("text", ""))))
+    for finding in report.get("findings", ()):
+        click.echo(f"  {plain(str(finding['kind']))}: {plain(str(finding['text']))}")
 
 
 def feature_names(attribution: Attribution, card: Mapping[str, Any]) -> list[str]:

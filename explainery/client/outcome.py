@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from explainery.contract.job import Job
@@ -30,6 +30,7 @@ class ExplanationResult:
     `attributions`: input name -> array [rows, ...], shaped like a row of the input, or [rows, groups]; texts differ in
     length and are filled up with zeros. `standard_errors`: the same for sampling methods, else empty. `instance_output`,
     `baseline_output`: float64 [rows].
+    `maps`: name -> array, per row unless there is a `report`.
     """
 
     result: Result
@@ -37,6 +38,12 @@ class ExplanationResult:
     standard_errors: Arrays
     instance_output: NDArray[Any]
     baseline_output: NDArray[Any]
+    maps: Arrays = field(default_factory=dict)
+
+    @property
+    def report(self) -> dict[str, Any] | None:
+        """What a method found that answers for the job as a whole; its `maps` go with it."""
+        return self.result.report
 
     @property
     def explanations(self) -> tuple[Explanation, ...]:
@@ -58,6 +65,7 @@ def read_result(blob: bytes) -> ExplanationResult:
         _part(arrays, "standard_error."),
         arrays["instance_output"],
         arrays["baseline_output"],
+        _part(arrays, "maps."),
     )
 
 

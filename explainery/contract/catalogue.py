@@ -19,8 +19,13 @@ from explainery.contract.model_card import ModelCard
 QuestionKind = Literal["values", "gradients", "internals"]
 """What a method may ask of a model, and a runtime may be able to answer (see `workers/questions.py`)."""
 
-ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes", "indices"]
-"""`features`: groups of inputs that move together (see `check_features`). `sizes`, `indices`: an integer, or one per axis."""
+Level = Literal["row", "job"]
+"""Whether a method answers for each row by itself, or for all rows of a job together."""
+
+ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes", "indices", "sets"]
+"""`features`: groups of inputs that move together (see `check_features`). `sizes`, `indices`: an integer, or one per axis.
+`sets`: a label per row of the job (see `explainery.contract.concept_sets`).
+"""
 
 
 class Param(Frozen):
@@ -77,6 +82,7 @@ class MethodSpec(Frozen):
     """Whether it compares each row with its baseline in one pass of the model."""
     all_layers: bool = False
     """Whether "auto" means every layer of that kind, and not the last."""
+    level: Level = "row"
     max_players: int | None = None
     """More players than this are refused at the door (methods that enumerate coalitions)."""
 
@@ -213,6 +219,11 @@ def _indices_fault(value: object) -> str | None:
     return None if indices and whole else "must be an integer >= 0, or a list of one per axis"
 
 
+def _sets_fault(value: object) -> str | None:
+    named = isinstance(value, (list, tuple)) and value and all(isinstance(label, str) and label for label in value)
+    return None if named else "must be a list of labels, one per row"
+
+
 FEATURE_FORMS = ("grid", "window", "groups", "labels", "text")
 TEXT_UNITS = ("tokens", "words", "sentences")
 """What may play in a text; also as `features` alone: "words" is {"text": "words"}."""
@@ -254,4 +265,5 @@ _TYPE_FAULTS = {
     "features": _features_fault,
     "sizes": _sizes_fault,
     "indices": _indices_fault,
+    "sets": _sets_fault,
 }

@@ -15,7 +15,12 @@ MOST = 2**31
 
 
 def effort_of(method: MethodSpec, params: Mapping[str, Any], rows: int, players: int | None) -> int:
-    """Evaluations of all rows: the budget where the method has one, every coalition where it enumerates, else one a player."""
+    """Evaluations of all rows: the budget where the method has one, every coalition where it enumerates, else one a player.
+
+    A method that answers for the whole job looks at each row once, and takes its steps besides.
+    """
+    if method.level == "job":
+        return max(1, min(rows + int(params.get("steps", 0)) * int(params.get("starts", 1)), MOST))
     count = SOME if players is None else players
     budget = next((params[name] for name in BUDGETS if params.get(name)), None)
     if budget is None:

@@ -39,7 +39,7 @@ class Attribution(_Frozen):
 
 
 class MapInfo(_Frozen):
-    """An array that goes with an explanation, without its numbers: a raw map, attention weights, a picture.
+    """An array that goes with an explanation or a report, without its numbers: a raw map, attention weights, a picture.
 
     `axes`: what each axis of `shape` is.
     """
@@ -107,3 +107,7 @@ class Result(_Frozen):
     cost: Cost
     environment: dict[str, str | None]
     notes: tuple[str, ...] = ()
+    report: dict[str, Any] | None = None
+    """What a method found that answers for the job as a whole; there are no `explanations` then."""
+    maps: tuple[MapInfo, ...] = ()
+    """The arrays that go with the report."""

@@ -7,6 +7,8 @@ tensors are stacked over the job's rows:
     standard_error.<input>    the same shape, for sampling methods
     maps.<name>[.<layer>]     [rows, *shape of the map], for methods that give any
     instance_output, baseline_output    [rows]
+
+A method that answers for the job as a whole has no attributions: its maps are stored once, and the two outputs are empty.
 """
 
 from __future__ import annotations
@@ -100,6 +102,8 @@ def result_document(blob: bytes) -> dict[str, Any]:
             attribution["standard_error"] = None if errors is None else own_part(errors[row], attribution["shape"]).reshape(-1)
         for number, described in enumerate(result.explanations[row].maps):
             explanation["maps"][number]["data"] = own_part(arrays[map_key(described)][row], described.shape).reshape(-1)
+    for described, entry in zip(result.maps, document["maps"], strict=True):
+        entry["data"] = arrays[map_key(described)].reshape(-1)
     return document
 
 

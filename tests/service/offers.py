@@ -34,6 +34,10 @@ METHODS = (
         name="occlusion", title="Occlusion", summary="s", asks=("values",), completeness=False, reference="r",
         params=(Param(name="window", type="sizes", help="h"), Param(name="stride", type="sizes", help="h")),
     ),
+    MethodSpec(
+        name="tcav", title="TCAV", summary="s", asks=("internals",), completeness=False, reference="r", level="job",
+        params=(Param(name="sets", type="sets", help="h"),),
+    ),
 )  # fmt: skip
 
 

@@ -36,6 +36,14 @@ def loan(**changes: Any) -> dict[str, Any]:
     return {**LOAN, **changes}
 
 
+SETS = ["example"] * 5 + ["striped"] * 5 + ["random/0"] * 5 + ["random/1"] * 5 + ["random/2"] * 5
+
+
+def sets(labels: Any) -> dict[str, Any]:
+    params = {} if labels is None else {"sets": labels}
+    return {"model": "loan", "method": "tcav", "params": params, "inputs": [tensor(shape=[25, 4], data=[0.0, 1.0] * 50)]}
+
+
 def rows(*values: Any) -> dict[str, Any]:
     return {"model": "loan", "method": "kernel_shap", "instances": list(values)}
 
@@ -62,6 +70,15 @@ CASES: dict[str, tuple[Any, str, str]] = {
     # parameters
     "parameter": (loan(params={"sample": 5}), "invalid_parameter", "it takes: samples, tolerance, features"),
     "parameter type": (loan(params={"samples": "64"}), "invalid_parameter", "must be an integer"),
+    "no sets": (sets(None), "invalid_parameter", "must be given: a label per row"),
+    "sets of another kind": (sets([1] * 25), "invalid_parameter", "must be a list of labels"),
+    "sets for other rows": (sets(SETS[:24]), "invalid_parameter", "has 24 labels for 25 rows"),
+    "no concept": (sets(["example"] * 10 + SETS[10:]), "concept_set_too_small", "names no concept"),
+    "few random sets": (sets(SETS[:15] + ["random/0"] * 10), "concept_set_too_small", "has 1 random sets"),
+    "small concept": (sets(["example"] * 7 + SETS[7:]), "concept_set_too_small", "each needs 5 rows, and striped has 3"),
+    "small set of any name": (
+        sets([*SETS[:9], f"{CANARY}!", *SETS[10:]]), "concept_set_too_small", "striped has 4, one of them has 1",
+    ),
     "parameter bool": (loan(params={"samples": True}), "invalid_parameter", "must be an integer"),
     "parameter low": (loan(params={"samples": 1}), "invalid_parameter", "at least 4"),
     "parameter high": (loan(params={"samples": 10**12}), "invalid_parameter", "at most 1e+06"),

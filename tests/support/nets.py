@@ -111,3 +111,7 @@ class Branching(nn.Module):
 
 def branching() -> nn.Module:
     return Branching()
+
+
+def flat(features: int, outputs: int = 3) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(features, 8), nn.Tanh(), nn.Linear(8, outputs))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -15,11 +15,13 @@ from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import ModelCard
 from workers.device import numerics
 from workers.inside.layers import Layer, discover
+from workers.inside.learned import Reading, storage_of, weighed
 from workers.inside.net import Net
 from workers.inside.probing import Asked, Tensors, probed
 from workers.inside.rows import rows_of
 from workers.plugins import Shown
 from workers.questions import Probe
+from workers.whole import WeightFigures
 
 log = structlog.get_logger()
 
@@ -64,6 +66,29 @@ class Looking:
     def specs(self) -> tuple[LayerSpec, ...]:
         """What is published of them."""
         return tuple(layer.spec for layer in self.layers.values())
+
+    @cached_property
+    def weights(self) -> tuple[WeightFigures, ...]:
+        """What the layers have learned, in figures; which of it is read is seen by calling the model once."""
+        learned = tuple(self._net.learned())
+        read = self._read()
+        with torch.no_grad():
+            return tuple(weighed(each, used=read is None or storage_of(each.tensor) in read) for each in learned)
+
+    def _read(self) -> Collection[int] | None:
+        """Which arrays computing the output reads; None where the model could not be called."""
+        for rows in rows_of(self._card, self._sample, self._batch or 1):
+            reading = Reading()
+            try:
+                with numerics(self._device, cudnn=self._cudnn), torch.no_grad():
+                    self._net.run(self._some(rows, self._batch or 1), {}, lambda where, reading=reading: reading)  # type: ignore[misc]
+            except MemoryError:
+                raise
+            except Exception as error:  # as above
+                log.info("weights_not_followed", model=self._card.title, error=type(error).__name__)
+            else:
+                return reading.storages
+        return None
 
     def ask(
         self,

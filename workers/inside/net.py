@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -25,8 +25,23 @@ class Part:
     parameters: int
 
 
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """An array of a layer's own. `inputs_first`: whether its first axis numbers what a unit reads, and the second the units."""
+
+    layer: str
+    type: str
+    name: str
+    tensor: torch.Tensor
+    inputs_first: bool = False
+
+
 class Net(Protocol):
     """A computation by torch: a module, or a translated graph."""
+
+    def learned(self) -> Iterable[Learned]:
+        """Every array that a layer has learned, with the layer's name."""
+        ...
 
     def parts(self) -> Mapping[str, Part]:
         """Every layer by name, without the number of a call."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from workers.inside.backward import Backward
 from workers.inside.layers import Layer, Rows
 from workers.inside.net import Net, Tap
 from workers.inside.rules import backward_of
+from workers.inside.summary import summarised
 from workers.plugins import Shown
 from workers.questions import Probe
 
@@ -71,7 +72,7 @@ class _Probing:
             if len(outputs) > points:
                 shown.references = outputs[points:].detach()
             self._differentiate(shown, scores, leaves, points)
-        if probe.activations or probe.steps:
+        if (probe.activations or probe.steps) and not probe.statistics:
             shown.activations = {name: self._first(name, self._caught[name]).detach()[:points] for name in probe.layers}
         return shown
 
@@ -145,6 +146,9 @@ class _Probing:
 
     def _differentiate(self, shown: Shown, scores: torch.Tensor, leaves: Tensors, points: int) -> None:
         probe = self._probe
+        if probe.statistics:
+            self._summarise(shown, scores, points)
+            return
         if not self._differentiates:
             return
         at_layers = probe.layers if probe.gradients or probe.steps else ()
@@ -156,6 +160,22 @@ class _Probing:
         if probe.inputs:
             shown.inputs = {name: torch.zeros_like(leaf[:points]) for name, leaf in leaves.items()}
             shown.inputs |= {name: slope[:points] for name, slope in zip(smooth, found[len(at_layers) :], strict=True)}
+
+    def _summarise(self, shown: Shown, scores: torch.Tensor, points: int) -> None:
+        """Figures of every layer in place of its tensors, [points, figures]."""
+        names, wanted = self._probe.layers, [self._caught[name] for name in self._probe.layers]
+        slopes: Sequence[torch.Tensor | None] = [None] * len(wanted)
+        if self._probe.gradients and scores.requires_grad:
+            slopes = torch.autograd.grad(scores.sum(), wanted, allow_unused=True)
+        parts = [
+            summarised(
+                self._layers[name].spec,
+                self._first(name, tensor)[:points],
+                None if slope is None else self._first(name, slope)[:points],
+            )
+            for name, tensor, slope in zip(names, wanted, slopes, strict=True)
+        ]
+        shown.statistics = torch.cat(parts, 1)
 
     def _slopes(self, scores: torch.Tensor, wanted: list[torch.Tensor]) -> list[torch.Tensor]:
         if not wanted:

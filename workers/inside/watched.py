@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from workers.inside.net import Listener, Mode, Part, Tap
+from workers.inside.net import Learned, Listener, Mode, Part, Tap
 from workers.inside.outputs import tensor_of, with_tensor
 from workers.inside.twofold import twofold
 
@@ -42,6 +42,13 @@ class Watched:
             for path, part in self._body.named_modules()
             if path
         }
+
+    def learned(self) -> Iterator[Learned]:
+        """The parameters that each module has itself."""
+        for path, part in self._body.named_modules():
+            if not isinstance(part, torch.jit.ScriptModule):
+                for name, tensor in part.named_parameters(recurse=False):
+                    yield Learned(path or "(model)", type(part).__name__, name, tensor)
 
     def run(
         self,

@@ -27,6 +27,7 @@ from workers.inside.twofold import twofold
 from workers.inside.watched import Watched
 from workers.plugins import Place, Shown
 from workers.questions import Probe
+from workers.whole import WeightFigures
 
 SPEC = RuntimeSpec(
     name="torch",
@@ -113,6 +114,11 @@ class TorchModel:
     def layers(self) -> tuple[LayerSpec, ...]:
         """Its layers, in the order in which they put out their results. Raises MethodUnavailable for TorchScript."""
         return self._looking.specs
+
+    @property
+    def weights(self) -> tuple[WeightFigures, ...]:
+        """What its layers have learned, in figures. Raises MethodUnavailable for TorchScript."""
+        return self._looking.weights
 
     def internals(
         self,

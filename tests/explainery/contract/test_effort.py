@@ -13,6 +13,12 @@ def spec(*params: str, max_players: int | None = None) -> MethodSpec:
     )
 
 
+def test_a_method_for_the_whole_job_looks_at_each_row_once_and_takes_its_steps():
+    method = spec("steps", "starts").model_copy(update={"level": "job"})
+    assert effort_of(method, {"steps": 100, "starts": 3}, 7, 10) == 307
+    assert effort_of(spec().model_copy(update={"level": "job"}), {}, 7, 10) == 7
+
+
 @pytest.mark.parametrize(
     ("method", "params", "players", "expected"),
     [

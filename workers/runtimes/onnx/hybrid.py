@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 
-from workers.inside.net import Listener, Mode, Part, Tap
+from workers.inside.net import Learned, Listener, Mode, Part, Tap
 from workers.runtimes.onnx.expand import pruned
 from workers.runtimes.onnx.inside import Layered
 
@@ -32,6 +32,10 @@ class Hybrid:
     def parts(self) -> Mapping[str, Part]:
         """Every layer by name."""
         return self._net.parts()
+
+    def learned(self) -> Iterable[Learned]:
+        """As the graph itself has it."""
+        return self._net.learned()
 
     def run(
         self,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
 import torch
 
-from workers.inside.net import Listener, Mode, Part, Tap
+from workers.inside.net import Learned, Listener, Mode, Part, Tap
 from workers.runtimes.onnx.graph import Graph, Step
 from workers.runtimes.onnx.named import NamedTensor, named_tensors
 
@@ -33,6 +33,17 @@ class Layered:
     def parts(self) -> dict[str, Part]:
         """Every layer by name."""
         return {each.path: each.part for each in self._named}
+
+    def learned(self) -> Iterator[Learned]:
+        """Weights of the operators' modules, and constant matrices that are multiplied with."""
+        for step in self.graph.steps:
+            layer = step.scopes[-1] if step.scopes else step.outputs[0]
+            for name, tensor in self.graph.nodes[step.index].named_parameters():
+                yield Learned(layer, step.label, name, tensor)
+            for place, name in enumerate(step.inputs if step.label == "MatMul" else ()):
+                constant = self.graph.constant(name)
+                if constant is not None and constant.ndim == 2 and constant.is_floating_point():
+                    yield Learned(layer, step.label, name, constant, inputs_first=place == 1)
 
     def tensor_of(self, layer: str) -> str:
         """The tensor that a layer puts out."""

@@ -26,6 +26,7 @@ from workers.runtimes.onnx.refusal import Unequal, Untranslatable
 from workers.runtimes.onnx.session import Arrays, OnnxSession, batches, graph_session
 from workers.runtimes.onnx.translate import read_model, translate
 from workers.runtimes.onnx.translated import Translated
+from workers.whole import WeightFigures
 
 HYBRIDS = 2
 """Sessions up to a layer that are kept: each holds the weights before its layer."""
@@ -67,6 +68,11 @@ class OnnxModel:
     def layers(self) -> tuple[LayerSpec, ...]:
         """Its layers, in the order in which they put out their results. Raises MethodUnavailable without a translation."""
         return self._looking.specs
+
+    @property
+    def weights(self) -> tuple[WeightFigures, ...]:
+        """What its layers have learned, in figures. Raises MethodUnavailable without a translation."""
+        return self._looking.weights
 
     def internals(
         self,
@@ -148,7 +154,10 @@ def _cut(shown: Shown, points: int) -> Shown:
         for part in ("activations", "gradients", "inputs")
     }
     references = None if shown.references is None else cut(shown.references)
-    return Shown(cut(shown.outputs), cut(shown.scores), cut(shown.columns), **parts, references=references)
+    statistics = None if shown.statistics is None else cut(shown.statistics)
+    return Shown(
+        cut(shown.outputs), cut(shown.scores), cut(shown.columns), **parts, references=references, statistics=statistics
+    )
 
 
 def _joined(parts: list[Shown]) -> Shown:
@@ -159,7 +168,8 @@ def _joined(parts: list[Shown]) -> Shown:
     outputs, scores, columns = (
         np.concatenate([getattr(each, name) for each in parts]) for name in ("outputs", "scores", "columns")
     )
-    return Shown(outputs, scores, columns, **joined)
+    figures = [each.statistics for each in parts if each.statistics is not None]
+    return Shown(outputs, scores, columns, **joined, statistics=np.concatenate(figures) if figures else None)
 
 
 def _judged(
