@@ -1,4 +1,4 @@
-"""`python -m benchmarks [shapley_error engine_speed onnx_speed service_speed memory]`: all of them when none is named."""
+"""`python -m benchmarks [NAME...]`: those named, or all of them: see `ALL`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 from explainery.supervisor.commands import tuning
 
-ALL = ("shapley_error", "engine_speed", "onnx_speed", "service_speed", "memory")
+ALL = ("shapley_error", "engine_speed", "inside_speed", "onnx_speed", "service_speed", "memory")
 
 
 def main(names: list[str]) -> None:

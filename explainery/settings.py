@@ -47,6 +47,9 @@ class Settings:
     )
     allow_code_formats: bool = _setting(False, "Load .pt2 and TorchScript files, which run code from the file.", "0 or 1")
     result_ttl_s: int = _setting(7 * 86400, "How long a job that ended is kept.", "seconds", 1)
+    keep_inputs: bool = _setting(
+        True, "Keep the inputs of jobs that succeeded as long as their results: figures show them.", "0 or 1"
+    )
     tombstone_ttl_s: int = _setting(30 * 86400, "How long a forgotten id answers 410 and not 404.", "seconds", 1)
     max_body_bytes: int = _setting(64 * 2**20, "Largest request body.", "bytes", 1)
     max_rows: int = _setting(4096, "Most rows one job may have.", "rows", 1)

@@ -5,12 +5,15 @@ Everything that the card or the catalogue can tell is checked here, so that it d
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from explainery.contract.catalogue import MethodSpec
 from explainery.contract.effort import effort_of
 from explainery.contract.errors import InvalidInput
 from explainery.contract.job import DEFAULT_TENANT, JobRequest, JobSpec, ModelRef
+from explainery.contract.layers import AUTO, LayerSpec, chosen
 from explainery.contract.model_card import ModelCard
 from service.baselines import read_baseline
 from service.choice import check_method, check_sets, choose_method
@@ -48,7 +51,13 @@ class Terms:
     dedupe: str = "off"
 
 
-def admit(request: JobRequest, shelf: Shelf, terms: Terms, *, job_id: str) -> Admitted:
+LayersOf = Callable[[str], "Sequence[LayerSpec] | None"]
+"""A model's layers by its digest; None while no worker has looked."""
+
+
+def admit(
+    request: JobRequest, shelf: Shelf, terms: Terms, *, job_id: str, layers_of: LayersOf = lambda digest: None
+) -> Admitted:
     """Check a request against what is on offer. Raises a subclass of RequestRefused that says what to change."""
     entry = shelf.usable(request.model)
     check_method(request, entry, shelf)
@@ -56,6 +65,7 @@ def admit(request: JobRequest, shelf: Shelf, terms: Terms, *, job_id: str) -> Ad
     check_room(rows, shelf.offer.room_bytes)
     choice = choose_method(request, entry, shelf, rows.shapes)
     check_sets(choice, rows.count)
+    check_layer(choice.spec, choice.params, entry.digest, layers_of)
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
     spec = JobSpec(
@@ -79,6 +89,13 @@ def admit(request: JobRequest, shelf: Shelf, terms: Terms, *, job_id: str) -> Ad
     )
     arrays = {**rows.arrays, **baseline_arrays}
     return Admitted(spec.model_copy(update={"content": content_of(spec, arrays, choice.spec, terms.dedupe)}), arrays)
+
+
+def check_layer(method: MethodSpec, params: Mapping[str, Any], digest: str, layers_of: LayersOf) -> None:
+    """Raise what `explainery.contract.layers.chosen` does, where a worker has said which layers there are."""
+    asked = params.get("layer", AUTO)
+    if method.layer is not None and asked is not None and (layers := layers_of(digest)):
+        chosen(layers, asked, method.layer)
 
 
 def _rows(request: JobRequest, card: ModelCard, max_rows: int) -> Rows:

@@ -14,13 +14,15 @@ from explainery.store.catalogue import CatalogueStore
 from explainery.store.connection import connect
 from explainery.store.figures import look
 from explainery.store.jobs import JobStore
+from explainery.store.layers import LayerStore
 from explainery.store.watch import Watcher
+from service.figures import Drawings
 from service.logs import request_log
 from service.metrics import Metrics
 from service.openapi import document
 from service.parts import Parts
 from service.problems import register_problems
-from service.routes import explanations, health, methods, models, results
+from service.routes import explanations, figures, health, methods, models, results
 from service.trace import trace_requests
 
 
@@ -37,7 +39,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     app.spec_processor(document)
     trace_requests(app)
     register_problems(app)
-    for routes in (explanations, results, models, methods, health):
+    for routes in (explanations, results, figures, models, methods, health):
         app.register_blueprint(routes.blueprint)
     return app
 
@@ -50,8 +52,10 @@ def join(settings: Settings) -> Parts:
         settings=settings,
         jobs=jobs,
         catalogue=catalogue,
+        layers=LayerStore(redis, settings),
         watcher=Watcher(redis),
         bell=Bell(settings),
         metrics=Metrics(partial(look, redis), catalogue),
+        drawings=Drawings(),
         log=request_log(),
     )

@@ -43,7 +43,12 @@ def read_baseline(asked: Any, card: ModelCard, rows: Rows, max_rows: int) -> tup
 
 
 def _check_named(name: str, card: ModelCard) -> None:
-    for spec in card.inputs:
+    for spec in card.sent:
+        if spec.modality == "text" and name in ("mean", "blur"):
+            message = (
+                f'"{name}" is not for texts, and input {spec.name} is one; leave it out: absent tokens become the mask token'
+            )
+            raise fault(InvalidBaseline, "baseline", message)
         if name == "blur" and spec.modality != "image":
             raise fault(
                 InvalidBaseline, "baseline", f'"blur" is for images, and input {spec.name} is none; use another baseline'
@@ -56,7 +61,7 @@ def _check_named(name: str, card: ModelCard) -> None:
 def _value(value: Any, card: ModelCard) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise fault(InvalidBaseline, "baseline.value", "must be a finite number")
-    for spec in card.inputs:
+    for spec in card.sent:
         low, high = limits(spec.datatype)
         if not low <= value <= high or (spec.datatype not in FLOATS and value != int(value)):
             raise fault(
@@ -67,7 +72,7 @@ def _value(value: Any, card: ModelCard) -> float:
 
 def _by_input(body: Any, card: ModelCard, loc: str) -> dict[str, Any] | None:
     """The parts of an object by input name; None when `body` is not such an object."""
-    names = {spec.name for spec in card.inputs}
+    names = {spec.name for spec in card.sent}
     if isinstance(body, dict) and set(body) == names:
         return body
     if len(names) > 1:
@@ -76,8 +81,8 @@ def _by_input(body: Any, card: ModelCard, loc: str) -> dict[str, Any] | None:
 
 
 def _tensors(body: Any, card: ModelCard, rows: Rows) -> Arrays:
-    parts = _by_input(body, card, "baseline.tensor") or {card.inputs[0].name: body}
-    return {f"baseline/{spec.name}": _tensor(parts[spec.name], spec, rows) for spec in card.inputs}
+    parts = _by_input(body, card, "baseline.tensor") or {card.sent[0].name: body}
+    return {f"baseline/{spec.name}": _tensor(parts[spec.name], spec, rows) for spec in card.sent}
 
 
 def _tensor(value: Any, spec: InputSpec, rows: Rows) -> NDArray[Any]:
@@ -103,7 +108,7 @@ def _background(body: Any, card: ModelCard, rows: Rows, max_rows: int) -> Arrays
     else:
         raise fault(InvalidBaseline, loc, "must be a list of rows, or an object with a list of rows for each input")
     if background.encodings:
-        raise fault(InvalidBaseline, loc, "cannot hold image files yet; send tensors")
+        raise fault(InvalidBaseline, loc, "cannot hold image files or texts; send numbers")
     for name, shape in background.shapes.items():
         if not fits(shape, rows.shapes[name]):
             raise fault(
@@ -118,6 +123,6 @@ def _columns(parts: dict[str, list[Any]], card: ModelCard, max_rows: int, loc: s
     if len(counts) > 1:
         raise fault(InvalidBaseline, loc, "must have the same number of rows for each input")
     check_count(min(counts), max_rows, loc)
-    arrays = {spec.name: read_column(spec, parts[spec.name], f"{loc}.{spec.name}") for spec in card.inputs}
+    arrays = {spec.name: read_column(spec, parts[spec.name], f"{loc}.{spec.name}") for spec in card.sent}
     named = {f"background/{name}": array for name, array in arrays.items()}
     return Rows(min(counts), named, {name: array.shape[1:] for name, array in arrays.items()})

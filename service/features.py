@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from explainery.contract.catalogue import text_unit
 from explainery.contract.errors import InvalidInput, InvalidParameter
 from explainery.contract.model_card import InputSpec, ModelCard
 from explainery.contract.tensors import tensor_from_nested
@@ -17,7 +18,7 @@ from service.rows import ANY, fits
 
 Shape = tuple[int, ...]
 LOC = "params.features"
-OWN_FORM = {"image": "grid", "tabular": "groups", "series": "window"}
+OWN_FORM = {"image": "grid", "tabular": "groups", "series": "window", "text": "text"}
 """Which form of `features` each modality understands, besides "elements" and {"labels": ...}."""
 DEFAULT_GRID = 8
 DEFAULT_WINDOWS = 16
@@ -28,22 +29,30 @@ def count_players(card: ModelCard, features: Any, shapes: Mapping[str, Shape]) -
 
     Raises InvalidParameter when `features` does not fit the model.
     """
-    counts = [_players(spec, shapes[spec.name], features, len(card.inputs)) for spec in card.inputs]
+    if text_unit(features) and any(spec.modality == "text" for spec in card.sent):
+        features = None  # said of the texts alone
+    counts = [_players(spec, shapes[spec.name], features, len(card.sent)) for spec in card.sent]
     return None if None in counts else sum(count for count in counts if count is not None)
 
 
 def _players(spec: InputSpec, shape: Shape, features: Any, inputs: int) -> int | None:
     if features == "elements":
-        return _elements(shape)
+        return None if spec.modality == "text" else _elements(shape)
     if features is None:
         return _default(spec, shape)
-    form, body = next(iter(features.items()))
+    form: str
+    body: Any
+    form, body = ("text", features) if isinstance(features, str) else next(iter(features.items()))
     if form == "labels":
-        return _labelled(spec, shape, body, inputs)
+        labels = _labelled(spec, shape, body, inputs)
+        return None if spec.modality == "text" else labels  # special tokens do not play: a worker can tell
     if form != OWN_FORM.get(spec.modality):
         own = f'{{"{OWN_FORM[spec.modality]}": ...}}, ' if spec.modality in OWN_FORM else ""
+        own = '"tokens", "words", "sentences", ' if spec.modality == "text" else own
         message = f'does not fit input {spec.name} ({spec.modality}); it takes {own}"elements" or {{"labels": ...}}'
         raise fault(InvalidParameter, LOC, message)
+    if form == "text":
+        return None  # how many tokens, words or sentences there are is for the tokenizer to say
     return {"grid": _grid, "groups": _groups, "window": _window}[form](spec, shape, body)
 
 
@@ -119,7 +128,7 @@ def check_sizes(card: ModelCard, name: str, sizes: Any, shapes: Mapping[str, Sha
     """Check a parameter of type "sizes": one number, one per axis of a row, or one per axis that a window slides on."""
     if not isinstance(sizes, list):
         return
-    for spec in card.inputs:
+    for spec in card.sent:
         rank = len(shapes[spec.name])
         sliding = {"image": 2, "series": 1}.get(spec.modality, rank)
         if len(sizes) not in (rank, sliding):

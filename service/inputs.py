@@ -7,7 +7,7 @@ from explainery.contract.job import TensorIn
 from explainery.contract.model_card import InputSpec, ModelCard
 from explainery.contract.tensors import tensor_from_json
 from service.faults import fault
-from service.rows import Rows, check_count, check_row_shape
+from service.rows import Rows, check_count, check_none_filled, check_row_shape
 
 
 def read_tensors(tensors: list[TensorIn], card: ModelCard, max_rows: int) -> Rows:
@@ -29,7 +29,8 @@ def read_tensors(tensors: list[TensorIn], card: ModelCard, max_rows: int) -> Row
 
 
 def _check_names(tensors: list[TensorIn], card: ModelCard) -> None:
-    wanted = [spec.name for spec in card.inputs]
+    check_none_filled([tensor.name for tensor in tensors], card, "inputs")
+    wanted = [spec.name for spec in card.sent]
     if sorted(tensor.name for tensor in tensors) != sorted(wanted):
         raise fault(InvalidInput, "inputs", f"must hold exactly one tensor for each of the model's inputs: {', '.join(wanted)}")
 

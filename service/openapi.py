@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from explainery.contract.catalogue import MethodSpec, ModelEntry
 from explainery.contract.job import Job, JobRequest, JobState
+from explainery.contract.layers import LayerSpec
 from explainery.contract.result import Result
 
 REF = "#/components/schemas/"
@@ -19,6 +20,7 @@ MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (Result, "serialization"),
     (MethodSpec, "serialization"),
     (ModelEntry, "serialization"),
+    (LayerSpec, "serialization"),
 )
 TEXT = {"type": "string"}
 NUMBERS = {"type": "array", "items": {"type": "number"}}
@@ -33,6 +35,12 @@ IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": TEXT, "descr
 PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "submit_explanation": [PREFER],
     "get_explanation": [PREFER, IF_NONE_MATCH],
+    "get_figure": [
+        {"name": "row", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
+        {"name": "input", "in": "query", "schema": TEXT, "description": "Of a model with several inputs."},
+        {"name": "layer", "in": "query", "schema": TEXT, "description": "Of a method that looks at several layers."},
+        {"name": "head", "in": "query", "schema": {"type": "integer", "minimum": 0}, "description": "Of attention: one head."},
+    ],
     "list_explanations": [
         {"name": "status", "in": "query", "schema": {"type": "string", "enum": [state.value for state in JobState]}},
         {"name": "model", "in": "query", "schema": TEXT},
@@ -56,6 +64,13 @@ def result_answers(json: str, *files: str) -> dict[Any, Any]:
     """The responses of the result route: JSON, and files as bytes."""
     content: dict[str, Any] = {json: {"schema": {"$ref": REF + "Result"}}}
     return {200: {"description": "The result.", "content": content | {file: {} for file in files}}}
+
+
+def figure_answers(forms: Mapping[str, str]) -> dict[Any, Any]:
+    """The responses of the figure route: a form each. `forms`: suffix -> media type."""
+    content: dict[str, Any] = {media_type: {} for media_type in forms.values()}
+    content["application/json"] = {"schema": {"$ref": REF + "Figure"}}
+    return {200: {"description": "The figure.", "content": content}, 304: {"description": "Not changed.", "content": {}}}
 
 
 def document(spec: Any) -> Any:
@@ -88,6 +103,8 @@ def _as_the_wire_writes(schemas: dict[str, Any]) -> None:
     schemas["Attribution"]["properties"]["standard_error"] = {"anyOf": [NUMBERS, {"type": "null"}]}
     schemas["ModelEntry"]["properties"]["version"] = TEXT
     schemas["ModelEntry"]["properties"].pop("name")
+    schemas["LayerSpec"]["properties"] |= {"share": {"type": "number"}, "methods": _list(TEXT)}
+    schemas["MapInfo"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
     schemas["ModelEntry"]["required"].remove("name")
 
 
@@ -109,12 +126,21 @@ def _own_schemas() -> dict[str, Any]:
         "JobPage": _object({"jobs": _list({"$ref": REF + "Job"}), "cursor": {"type": ["string", "null"]}}),
         "MethodList": _object({"methods": _list({"$ref": REF + "MethodSpec"})}),
         "Model": _object({"name": TEXT, "versions": _list({"$ref": REF + "ModelEntry"})}),
+        "Layers": _object({**dict.fromkeys(("name", "version", "digest"), TEXT), "layers": _list({"$ref": REF + "LayerSpec"})}),
         "ModelList": _object({"models": _list({"$ref": REF + "Model"})}),
         "NewModel": {
             **_object({"name": TEXT, "version": TEXT, "factory": TEXT, "file": _list({"type": "string", "format": "binary"})}),
             "required": ["name", "file"],
         },
         "AddedModel": _object({"name": TEXT, "version": TEXT, "left": _list(TEXT)}),
+        "Figure": _object(
+            {
+                **dict.fromkeys(("kind", "title", "reading", "html"), TEXT),
+                "notes": _list(TEXT),
+                "table": _object({"columns": _list(TEXT), "rows": _list(_list({}))}),
+                "spec": {"type": "object", "description": "A Vega-Lite 5 spec that needs nothing from elsewhere."},
+            }
+        ),
         "Health": _object({"status": TEXT, "workers": {"type": "integer"}}),
     }
 

@@ -11,7 +11,9 @@ from explainery.settings import Settings
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
 from explainery.store.jobs import JobStore
+from explainery.store.layers import LayerStore
 from explainery.store.watch import Watcher
+from service.figures import Drawings
 from service.metrics import Metrics
 from service.shelf import Shelf
 
@@ -23,9 +25,11 @@ class Parts:
     settings: Settings
     jobs: JobStore
     catalogue: CatalogueStore
+    layers: LayerStore
     watcher: Watcher
     bell: Bell
     metrics: Metrics
+    drawings: Drawings
     log: Any
     _shelf: Shelf | None = None
 

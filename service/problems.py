@@ -22,6 +22,7 @@ STATUSES: dict[type[ExplaineryError], int] = {
     errors.MalformedBody: 400,
     errors.JobNotFound: 404,
     errors.UploadsOff: 403,
+    errors.UnknownFigure: 404,
     errors.NotAcceptable: 406,
     errors.JobNotFinished: 409,
     errors.JobEnded: 409,
@@ -30,10 +31,13 @@ STATUSES: dict[type[ExplaineryError], int] = {
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.RequestRefused: 422,
+    errors.FiguresUnavailable: 501,
+    errors.DrawingBusy: 503,
     errors.QueueFull: 503,
     errors.StoreUnavailable: 503,
     errors.CatalogueUnavailable: 503,
     errors.NoWorker: 503,
+    errors.LayersUnknown: 404,
     ExplaineryError: 500,
 }
 """A class not listed has the status of its nearest base."""

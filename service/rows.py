@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from explainery.contract.errors import InvalidInput, PayloadTooLarge
-from explainery.contract.model_card import InputSpec
+from explainery.contract.model_card import InputSpec, ModelCard
 from service.faults import fault
 
 if TYPE_CHECKING:
@@ -42,6 +43,15 @@ def check_row_shape(spec: InputSpec, shape: tuple[int, ...], loc: str) -> None:
         raise fault(InvalidInput, loc, f"has {len(shape)} axes per row, input {spec.name} needs {_written(spec)}")
     if not fits(shape, spec.row_shape):
         raise fault(InvalidInput, loc, f"does not have the row shape of input {spec.name}, {_written(spec)} (-1: any)")
+
+
+def check_none_filled(names: Iterable[str], card: ModelCard, loc: str) -> None:
+    """Raise InvalidInput when an input is sent that a tokenizer fills."""
+    known = set(names)
+    for spec in card.inputs:
+        if spec.filled and spec.name in known:
+            text = card.text_of(spec).name
+            raise fault(InvalidInput, loc, f"names {spec.name}, which the tokenizer of input {text} fills: leave it out")
 
 
 def check_count(count: int, max_rows: int, loc: str) -> None:

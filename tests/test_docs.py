@@ -21,6 +21,7 @@ from explainery.contract.errors import ComputeError, ExplaineryError
 from explainery.contract.job import JobRequest
 from explainery.contract.model_card import ModelCard, parse_card
 from explainery.contract.remote_card import RemoteSpec
+from explainery.figures.gallery import KINDS
 from explainery.settings import Settings, variable
 from service.problems import DETAILS, STATUSES
 from workers.registry import discover
@@ -95,9 +96,10 @@ def test_the_request_of_the_wire_page_is_one():
 
 
 def test_the_cards_of_the_wire_page_are_some():
-    local, remote = [block.code for block in blocks(text("wire.md")) if block.language == "toml"]
-    for card in (local, remote):
+    local, words, remote = [block.code for block in blocks(text("wire.md")) if block.language == "toml"]
+    for card in (local, words, remote):
         assert isinstance(parse_card(card), ModelCard)
+    assert [spec.name for spec in parse_card(words).sent] == ["input_ids"]
     told = tomllib.loads(remote)["remote"]
     assert set(told) == set(RemoteSpec.model_fields)
     defaults = {name: field.default for name, field in RemoteSpec.model_fields.items()}
@@ -136,3 +138,8 @@ def test_the_licence_is_the_whole_text():
     assert "END OF TERMS AND CONDITIONS" in licence
     assert "APPENDIX: How to apply the Apache License to your work." in licence
     assert len(licence) > 11000
+
+
+@pytest.mark.parametrize("kind", ["auto", *KINDS])
+def test_every_kind_of_figure_is_documented(kind: str):
+    assert f"| `{kind}` |" in text("figures.md")

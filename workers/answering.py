@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from explainery.contract.errors import ExplaineryError, MethodUnavailable, ModelFailed, ModelOutputNotFinite
 from workers.batching import Slice
 from workers.device import ran_out_of_memory
+from workers.embedded import add_up_embedded, between, embed, needs_vectors, per_unit, probe_inside, probe_of, walk
 from workers.frame import Frame
 from workers.looks import add_up_inside, answer_of, kind_of, shown
 from workers.plugins import Array, Inside, Model
 from workers.points import Row, baselines_in, coalition_points, frame_points, path_points
 from workers.questions import Answer, Floats, GradientAnswer, Gradients, Internals, Question, Values
+from workers.single_looks import fetched, is_single, multiplied, take
 from workers.sums import Sums, add_up
 
 
@@ -44,7 +46,8 @@ class Tally:
     def kind(self) -> Hashable:
         """Questions of one kind share a call."""
         if isinstance(self.question, Internals):
-            return ("internals", *kind_of(self.question), self.row.shape_key)
+            walks = bool(self.row.text) and between(self.question)
+            return ("internals", *kind_of(self.question), walks, self.row.shape_key)
         return ("gradients" if isinstance(self.question, Gradients) else "values", self.row.shape_key)
 
     def answer(self) -> Answer:
@@ -57,8 +60,9 @@ class Tally:
             return outputs
         sums = self.sums.fetched(self.row.model)
         if isinstance(self.question, Internals):
-            return answer_of(sums, outputs, self.sums, self.row.column)
-        return GradientAnswer(sums["inputs"], outputs)
+            found = {**sums, "inputs": per_unit(self.row, sums.get("inputs", {}))}
+            return answer_of(found, outputs, self.sums, self.row.column)
+        return GradientAnswer(per_unit(self.row, sums["inputs"]), outputs)
 
     def take(self, start: int, outputs: Floats) -> None:
         """Note outputs [points, ...] of evaluations from `start` on. Raises ModelOutputNotFinite, but not of figures."""
@@ -128,6 +132,8 @@ class Answering:
         return frame_points(tally.row, piece.start, piece.stop, instance=wanted.instance, baseline=wanted.baseline)
 
     def _gradients(self, chunk: Sequence[Slice[Tally]]) -> list[Floats]:
+        if chunk[0].pending.asker.row.embedding is not None:
+            return self._embedded(chunk)
         built = [path_points(piece.pending.asker.row, _gradients_of(piece), piece.start, piece.stop) for piece in chunk]
         columns = np.concatenate([np.full(piece.stop - piece.start, piece.pending.asker.row.column) for piece in chunk])
         outputs, gradients = self._model.gradients(self._joined([points for points, _ in built]), columns)
@@ -137,21 +143,48 @@ class Answering:
             add_up(tally.sums, tally.row, question, piece, {name: part[rows] for name, part in gradients.items()}, baselines)
         return [fetched[rows] for rows in _cut(chunk)]
 
+    def _embedded(self, chunk: Sequence[Slice[Tally]]) -> list[Floats]:
+        """Gradients along a path through the vectors of a text."""
+        rows = [piece.pending.asker.row for piece in chunk]
+        embed(self._inside, rows)
+        walks = [walk(row, _gradients_of(piece), piece) for row, piece in zip(rows, chunk, strict=True)]
+        columns = np.concatenate([np.full(piece.stop - piece.start, piece.pending.asker.row.column) for piece in chunk])
+        start = self._model.xp.concatenate([each.start for each in walks])
+        seen = self._inside.internals(self._joined([each.inputs for each in walks]), columns, probe_of(rows), start)
+        scores = self._fetched(seen.scores, chunk)
+        for piece, part, at in zip(chunk, _cut(chunk), walks, strict=True):
+            tally = piece.pending.asker
+            add_up_embedded(tally.sums, tally.row, _gradients_of(piece), piece, seen, part, at)
+        return [scores[part] for part in _cut(chunk)]
+
     def _internals(self, chunk: Sequence[Slice[Tally]], question: Internals) -> list[Floats]:
         """Ask for what the chunk's probe shows; rows whose target is the largest output learn which it is."""
+        probe, first = question.probe, chunk[0].pending.asker.row
+        if needs_vectors(first, question):
+            probe = probe_inside(first, question)
+            embed(self._inside, [piece.pending.asker.row for piece in chunk])
         looks = [shown(piece.pending.asker.row, _internals_of(piece), piece) for piece in chunk]
         columns = np.concatenate([np.full(piece.stop - piece.start, piece.pending.asker.row.column) for piece in chunk])
         start = None if looks[0].start is None else self._model.xp.concatenate([look.start for look in looks])
-        references = self._joined([look.baselines for look in looks]) if question.probe.paired else None
-        seen = self._inside.internals(self._joined([look.points for look in looks]), columns, question.probe, start, references)
+        single = all(is_single(_internals_of(p), look, p.pending.evaluations) for p, look in zip(chunk, looks, strict=True))
+        moved = question.probe.paired or (single and question.factor == "difference")
+        points, around = self._joined([look.points for look in looks]), None
+        if moved:
+            around = self._joined([look.baselines for look in looks])
+        seen = self._inside.internals(points, columns, probe, start, around if question.probe.paired else None)
         scores, targets = self._fetched(seen.scores, chunk), self._model.fetch(seen.columns).astype(np.int64)
-        for piece, rows, look in zip(chunk, _cut(chunk), looks, strict=True):
+        beside = None if seen.references is None else self._model.fetch(seen.references)
+        whole = fetched(self._model, multiplied(question, seen, points, around)) if single else []
+        for number, (piece, rows, look) in enumerate(zip(chunk, _cut(chunk), looks, strict=True)):
             tally = piece.pending.asker
             if tally.row.column < 0:
                 tally.row.column = int(targets[rows][0])
-            if seen.references is not None:
-                tally.sums.note_references(self._model.fetch(seen.references[rows])[:, tally.row.column])
-            add_up_inside(tally.sums, tally.row, _internals_of(piece), piece, seen, rows, look)
+            if beside is not None:
+                tally.sums.note_references(beside[rows][:, tally.row.column])
+            if single:
+                take(tally.sums, whole, number)
+            else:
+                add_up_inside(tally.sums, tally.row, _internals_of(piece), piece, seen, rows, look)
         return [scores[rows] for rows in _cut(chunk)]
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -76,3 +76,12 @@ def resident_bytes() -> int:
     except OSError:
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def slopes(scores: torch.Tensor, wanted: Sequence[torch.Tensor], seed: torch.Tensor | None = None) -> list[torch.Tensor]:
+    """Gradients of the sum of the scores, zeros for tensors that they do not depend on. `seed`: weights of the scores.
+
+    (`materialize_grads` does the same, and imports a computer algebra system when it is first used.)
+    """
+    found = torch.autograd.grad(scores, list(wanted), torch.ones_like(scores) if seed is None else seed, allow_unused=True)
+    return [torch.zeros_like(tensor) if slope is None else slope for tensor, slope in zip(wanted, found, strict=True)]

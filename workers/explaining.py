@@ -14,7 +14,7 @@ from explainery.contract.errors import InvalidTarget
 from explainery.contract.job import JobSpec
 from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import FLOATS, InputSpec, ModelCard
-from explainery.contract.result import Attribution, Explanation, MapInfo, Target
+from explainery.contract.result import Attribution, Explanation, MapInfo, Quality, Target
 from explainery.contract.tensors import map_key
 from workers.frame import Frame, FrameAnswer
 from workers.game import Game, InputView, Partition
@@ -54,11 +54,7 @@ def explain_row(order: Order, number: int, row: Row) -> Generator[Question | Fra
     if _at_once(order, target):
         solution = yield from _framed_later(order, row, game, target)
     else:
-        frame: FrameAnswer = yield Frame()
-        assert frame.instance is not None and frame.baseline is not None  # noqa: S101, PT018  # both were asked for
-        row.learn_baseline(frame.baseline)
-        row.column = _column(target, frame.instance, order.card)
-        game.instance_output, game.baseline_output = float(frame.instance[row.column]), float(frame.baseline[row.column])
+        yield from _framed(order, row, game, target)
         solution = yield from _of_rows(order).explain(game, order.job.params)
     return _summed_up(order, row, game, solution, target)
 
@@ -80,6 +76,15 @@ def _of_rows(order: Order) -> MethodPlugin:
     return cast(MethodPlugin, order.method)
 
 
+def _framed(order: Order, row: Row, game: Game, target: int | str | None) -> Generator[Frame, FrameAnswer, None]:
+    """Ask for the outputs at the instance and its baselines."""
+    frame: FrameAnswer = yield Frame()
+    assert frame.instance is not None and frame.baseline is not None  # noqa: S101, PT018  # both were asked for
+    row.learn_baseline(frame.baseline)
+    row.column = _column(target, frame.instance, order.card)
+    game.instance_output, game.baseline_output = float(frame.instance[row.column]), float(frame.baseline[row.column])
+
+
 def _at_once(order: Order, target: int | str | None) -> bool:
     """Whether the method's first question shows the outputs too, so that they need not be asked for before."""
     known = target == "predicted" or order.card.score_output.columns is not None
@@ -93,6 +98,8 @@ def _framed_later(
     row.column = -1 if target == "predicted" else int(target or 0)
     steps = _of_rows(order).explain(game, order.job.params)
     question = next(steps)
+    if not (isinstance(question, Internals) and question.at_instance):  # it would find a largest output at each of its points
+        yield from _framed(order, row, game, target)
     while True:
         answer = yield question
         if isinstance(answer, InternalAnswer) and isinstance(question, Internals):
@@ -118,7 +125,7 @@ def _framed_later(
 
 def _note_outputs(game: Game, question: Internals, answer: InternalAnswer) -> None:
     """The outputs, where the answer shows them: at the instance itself, and at what it was paired with."""
-    if question.probe.unit is None and question.path is None and math.isnan(game.instance_output) and question.alphas[0] == 1.0:
+    if question.at_instance and math.isnan(game.instance_output):
         game.instance_output = float(answer.outputs[0])
         if answer.reference is not None:
             game.baseline_output = answer.reference
@@ -145,13 +152,13 @@ def _column(target: int | str | None, outputs: Floats, card: ModelCard) -> int:
 def _summed_up(order: Order, row: Row, game: Game, solution: Solution, target: int | str | None) -> RowAnswer:
     card, output = order.card, order.card.score_output
     label = output.labels[row.column] if output.labels and row.column < len(output.labels) else None
-    inputs = () if solution.per_player is None and solution.per_element is None else card.inputs
+    inputs = () if solution.per_player is None and solution.per_element is None else card.sent
     shares = {spec.name: attribution_of(spec, row.partition, solution) for spec in inputs}
     layers = {name: array.astype(np.float32) for name, array in (solution.per_layer or {}).items()}
     errors = {}
     if solution.standard_error is not None:
         alone = Solution(per_player=solution.standard_error)
-        errors = {spec.name: attribution_of(spec, row.partition, alone) for spec in card.inputs}
+        errors = {spec.name: attribution_of(spec, row.partition, alone) for spec in card.sent}
     maps = {map_info(each): each.values.astype(np.float32) for each in solution.maps}
     explanation = Explanation(
         target=Target(output=output.name, index=None if target is None else row.column, label=label),
@@ -161,7 +168,7 @@ def _summed_up(order: Order, row: Row, game: Game, solution: Solution, target: i
             *(_described(spec, row.partition, solution, shares[spec.name]) for spec in inputs),
             *(Attribution(input=name, shape=array.shape, datatype="FP32", layer=name) for name, array in layers.items()),
         ),
-        quality=quality_of(game, solution, complete=order.method.SPEC.completeness),
+        quality=_noted(quality_of(game, solution, complete=order.method.SPEC.completeness), row.notes),
         maps=tuple(maps),
     )
     return RowAnswer(explanation, shares | layers, errors, {map_key(described): array for described, array in maps.items()})
@@ -172,25 +179,40 @@ def map_info(each: Map) -> MapInfo:
     return MapInfo(name=each.name, shape=each.values.shape, axes=each.axes, layer=each.layer)
 
 
+def _noted(quality: Quality, notes: tuple[str, ...]) -> Quality:
+    return quality.model_copy(update={"notes": notes + quality.notes})
+
+
 def attribution_of(spec: InputSpec, partition: Partition, solution: Solution) -> NDArray[Any]:
     """One input's attribution: per element, or per group where groups were asked for.
 
-    A player's value is shared equally by its elements, so that attributions still sum to what the players' values sum to.
+    A player's value is shared equally by its elements, so that attributions still sum to what the players' values sum to. What
+    never plays has none. The elements of a text are its pieces: tokens, words or sentences.
     """
     precision = np.float32 if spec.datatype in FLOATS and spec.datatype != "FP64" else np.float64
     if solution.per_element is not None:
-        return solution.per_element[spec.name].astype(precision)
+        found, text = solution.per_element[spec.name], partition.texts.get(spec.name)
+        if text is not None and found.shape == text.of_token.shape:  # of a method that sees tokens: attention does
+            found = text.summed(found)
+        return found.astype(precision)
     values = solution.per_player
     if values is None:
         raise TypeError("a method's solution has values per player or per element")
     if spec.name in partition.grouped:
         return values[partition.of_input(spec.name)].astype(precision)
-    return (values / partition.sizes)[partition.labels[spec.name]].astype(precision)
+    labels = partition.labels[spec.name]
+    return np.where(labels < 0, 0.0, (values / partition.sizes)[labels]).astype(precision)
 
 
 def _described(spec: InputSpec, partition: Partition, solution: Solution, share: NDArray[Any]) -> Attribution:
     features = spec.features
-    if spec.name in partition.grouped and solution.per_element is None:
+    text = partition.texts.get(spec.name)
+    if text is not None or (spec.name in partition.grouped and solution.per_element is None):
         features = partition.names.get(spec.name)
-    single = share.dtype == np.float32
-    return Attribution(input=spec.name, shape=share.shape, datatype="FP32" if single else "FP64", features=features)
+    return Attribution(
+        input=spec.name,
+        shape=share.shape,
+        datatype="FP32" if share.dtype == np.float32 else "FP64",
+        features=features,
+        offsets=None if text is None else text.offsets,
+    )

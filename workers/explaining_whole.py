@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainery.contract.errors import ComputeError, ExplaineryError, RequestRefused
-from explainery.contract.model_card import InputSpec
+from explainery.contract.model_card import FLOATS, InputSpec
 from explainery.contract.result import MapInfo
 from explainery.contract.tensors import map_key
 from workers.explaining import Order, map_info
 from workers.game import InputView
+from workers.inputs import Rows
 from workers.plugins import Model, WholePlugin
 from workers.points import Row
 from workers.questions import Answer, Internals, Question
 from workers.whole import Asked, Bounds, JobSolution, JobView
 
-Rows = Mapping[str, NDArray[Any]]
 Turn = list[tuple[Row, Question]]
 
 
@@ -61,8 +61,9 @@ def explain_whole(
 def view_of(order: Order, rows: Rows, model: Model) -> JobView:
     """What the method may know of the job."""
     card = order.card
-    views = tuple(InputView(spec.name, rows[spec.name].shape[1:], spec.modality, spec.layout) for spec in card.inputs)
-    bounds = {spec.name: bounds_of(spec, rows[spec.name]) for spec in card.inputs}
+    views = tuple(InputView(spec.name, tuple(rows[spec.name][0].shape), spec.modality, spec.layout) for spec in card.inputs)
+    smooth = [spec for spec in card.inputs if spec.datatype in FLOATS]
+    bounds = {spec.name: bounds_of(spec, np.asarray(rows[spec.name])) for spec in smooth if not spec.filled}
     return JobView(
         order.job.rows, order.job.seed, order.job.target, card.score_output, views, bounds, order.layers,
         lambda: getattr(model, "weights", ()),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from explainery.contract.layers import LayerSpec
 from workers.questions import Answer, Question, Solution
+from workers.text.units import Units
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,14 +21,16 @@ class Partition:
     """Which elements of the inputs move together: a label per element, counted over all inputs.
 
     `labels`: input name -> int64 array shaped like one row, values 0 .. players-1. Each player lies in one input, and an
-    input's players are consecutive numbers.
+    input's players are consecutive numbers. -1: an element that never plays, whose baseline is its own value.
     `names`: a name per player, for the inputs whose players have names.
     `grouped`: the inputs whose attributions are reported per player, and not spread over the elements.
+    `texts`: the cut of the inputs that are texts into the pieces that are reported.
     """
 
     labels: dict[str, NDArray[np.int64]]
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     grouped: frozenset[str] = frozenset()
+    texts: Mapping[str, Units] = field(default_factory=dict)
 
     @cached_property
     def players(self) -> int:
@@ -38,12 +41,13 @@ class Partition:
     def sizes(self) -> NDArray[np.int64]:
         """Elements of each player, int64 [players]."""
         everything = np.concatenate([label.reshape(-1) for label in self.labels.values()])
-        return np.bincount(everything, minlength=self.players)
+        return np.bincount(everything[everything >= 0], minlength=self.players)
 
     def of_input(self, name: str) -> slice:
         """The players that live in input `name`."""
         label = self.labels[name]
-        return slice(int(label.min()), int(label.max()) + 1)
+        playing = label[label >= 0]
+        return slice(int(playing.min()), int(playing.max()) + 1) if playing.size else slice(0, 0)
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,29 @@ from explainery.contract.model_card import FLOATS, InputSpec
 from explainery.contract.tensors import NUMPY_NAMES, limits
 from workers.loaded import Loaded
 from workers.plugins import ModalityPlugin
+from workers.text.reading import Passages, hidden
 
-Rows = dict[str, NDArray[Any]]
+Stack = NDArray[Any] | list[NDArray[Any]]
+"""Rows of one shape as one array; a list of them where each has its own."""
+Rows = dict[str, Stack]
 Modalities = Mapping[str, ModalityPlugin]
+NO_TEXTS: Passages = {}
 
 
-def decode_rows(job: JobSpec, loaded: Loaded, arrays: Mapping[str, NDArray[Any]], modalities: Modalities) -> Rows:
-    """The job's rows by input name, [rows, *row shape], in the card's datatypes. Raises InputUndecodable."""
-    return {spec.name: _decoded(job, spec, arrays, modalities) for spec in loaded.card.inputs}
+def decode_rows(
+    job: JobSpec, loaded: Loaded, arrays: Mapping[str, NDArray[Any]], modalities: Modalities, texts: Passages = NO_TEXTS
+) -> Rows:
+    """The job's rows by input name, [rows, *row shape], in the card's datatypes. Raises InputUndecodable.
+
+    Texts, and what their tokenizers fill, are a list: each row has its own length.
+    """
+    made: Rows = {}
+    for spec in loaded.card.inputs:
+        if spec.modality == "text" or spec.filled:
+            made[spec.name] = [passage.array(spec) for passage in texts[loaded.card.text_of(spec).name]]
+        else:
+            made[spec.name] = _decoded(job, spec, arrays, modalities)
+    return made
 
 
 def _decoded(job: JobSpec, spec: InputSpec, arrays: Mapping[str, NDArray[Any]], modalities: Modalities) -> NDArray[Any]:
@@ -33,16 +48,31 @@ def _decoded(job: JobSpec, spec: InputSpec, arrays: Mapping[str, NDArray[Any]], 
 
 
 def backgrounds_of(
-    job: JobSpec, loaded: Loaded, rows: Rows, arrays: Mapping[str, NDArray[Any]], modalities: Modalities
+    job: JobSpec,
+    loaded: Loaded,
+    rows: Rows,
+    arrays: Mapping[str, NDArray[Any]],
+    modalities: Modalities,
+    texts: Passages = NO_TEXTS,
 ) -> Rows:
     """Baseline rows by input name, [rows or 1, backgrounds, *row shape]: one per row or shared by all.
 
     Raises InvalidBaseline when they do not fit the rows or the card's datatypes.
     """
-    return {
-        spec.name: _held(spec, _background(job, spec, loaded, rows[spec.name], arrays, modalities))
-        for spec in loaded.card.inputs
-    }
+    made: Rows = {}
+    for spec in loaded.card.sent:
+        if spec.modality == "text":
+            own = loaded.baseline.get(spec.name)
+            ids = hidden(job, spec, loaded.readers[spec.name], texts[spec.name], arrays, own)
+            made[spec.name] = [each.astype(NUMPY_NAMES[spec.datatype]) for each in ids]
+        else:
+            made[spec.name] = _held(spec, _background(job, spec, loaded, np.asarray(rows[spec.name]), arrays, modalities))
+    for spec in loaded.card.inputs:
+        if spec.filled:  # what a tokenizer fills is no part of the question: it stays as it is
+            around = made[loaded.card.text_of(spec).name]
+            pairs = zip(rows[spec.name], around, strict=True)
+            made[spec.name] = [np.broadcast_to(row, (len(baselines), *row.shape)) for row, baselines in pairs]
+    return made
 
 
 def _held(spec: InputSpec, baseline: NDArray[Any]) -> NDArray[Any]:

@@ -9,13 +9,16 @@ from typing import Any, TypeVar
 import structlog
 from numpy.typing import NDArray
 
-from explainery.contract.errors import ExplaineryError, ModelUnloadable
+from explainery.contract.catalogue import Verdict
+from explainery.contract.errors import ExplaineryError, MethodUnavailable, ModelUnloadable
 from explainery.contract.model_card import ModelCard
 from explainery.contract.tensors import NUMPY_NAMES
 from workers.card_arrays import baselines_of, sample_of
 from workers.device import ran_out_of_memory
 from workers.plugins import Model, Place
 from workers.registry import Registry
+from workers.text.embedding import embedding_of
+from workers.text.reader import Reader, readers_of
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -23,12 +26,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A model ready to be asked. `sample` and `baseline`: arrays by input name, as the card names them."""
+    """A model ready to be asked. `sample`, `baseline`: arrays by input name, as the card names them; `readers`: its texts'."""
 
     runtime: str
     model: Model
     sample: Mapping[str, NDArray[Any]]
     baseline: Mapping[str, NDArray[Any]]
+    readers: Mapping[str, Reader]
+    embedding: str | None = None
+    """The layer where gradients of a text are taken."""
+    verdict: Verdict | None = None
+    """What loading the model has shown; None where that is nothing."""
 
 
 def opened(card: ModelCard, files: Mapping[str, bytes], registry: Registry, place: Place) -> Opened:
@@ -41,8 +49,31 @@ def opened(card: ModelCard, files: Mapping[str, bytes], registry: Registry, plac
     model = _guarded(lambda: runtime.load(card, files, place), "The model file cannot be loaded")
     sample = _guarded(lambda: sample_of(card, files), "The sample file cannot be read")
     baseline = _guarded(lambda: baselines_of(card, files), "A baseline file cannot be read")
+    readers = _guarded(lambda: readers_of(card, files), "A tokenizer file cannot be used")
     _guarded(lambda: _tried(model, card, sample), "The model cannot be called on the card's own sample")
-    return Opened(runtime.SPEC.name, model, sample, baseline)
+    verdict: Verdict | None = getattr(model, "verdict", None)
+    embedding = None
+    if readers:
+        looked = _guarded(lambda: _embedding(model, card, sample, readers, verdict), "The model cannot be looked into")
+        embedding, verdict = looked
+    return Opened(runtime.SPEC.name, model, sample, baseline, readers, embedding, verdict)
+
+
+def _embedding(
+    model: Model,
+    card: ModelCard,
+    sample: Mapping[str, NDArray[Any]],
+    readers: Mapping[str, Reader],
+    verdict: Verdict | None,
+) -> tuple[str | None, Verdict | None]:
+    """Where gradients of the model's text are taken; else the verdict, which says why there are none."""
+    known = verdict or Verdict()
+    if "gradients" in known.cannot:
+        return None, verdict
+    try:
+        return embedding_of(model, card, sample, next(iter(readers.values())).vocabulary), verdict
+    except MethodUnavailable as refusal:
+        return None, known.model_copy(update={"cannot": {**known.cannot, "gradients": refusal.detail}})
 
 
 def _guarded(step: Callable[[], T], what: str) -> T:

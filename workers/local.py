@@ -26,17 +26,18 @@ from workers.models import ModelCache
 from workers.plugins import Place
 from workers.registry import Registry, discover
 from workers.repository import Repository
+from workers.text.reading import MEDIA_TYPE
 
 
 @dataclass(frozen=True)
 class Order:
     """One job for `Local.explain_all`.
 
-    `inputs`: input name -> [rows, *row shape]; `arrays`: baselines and backgrounds as stored.
+    `inputs`: input name -> [rows, *row shape], or strings; `arrays`: baselines and backgrounds as stored.
     """
 
     method: str
-    inputs: Mapping[str, NDArray[Any]]
+    inputs: Mapping[str, NDArray[Any] | Sequence[str]]
     params: Mapping[str, Any]
     target: int | str | None = "predicted"
     baseline: Baseline = Baseline(kind="zeros")  # frozen
@@ -84,6 +85,14 @@ class Local:
 
     def _claim(self, loaded: Loaded, order: Order) -> Claim:
         rows = len(next(iter(order.inputs.values())))
+        encodings: dict[str, str] = {}
+        arrays: dict[str, NDArray[Any]] = {}
+        for name, given in order.inputs.items():
+            if isinstance(given[0], str):
+                encodings[name] = MEDIA_TYPE
+                arrays |= {f"encoded/{name}/{row}": np.frombuffer(text.encode(), np.uint8) for row, text in enumerate(given)}
+            else:
+                arrays[f"input/{name}"] = np.asarray(given)
         spec = JobSpec(
             id=f"local-{next(self._ids)}",
             model=loaded.ref,
@@ -93,8 +102,8 @@ class Local:
             rows=rows,
             target=(order.target,) * rows,  # type: ignore[arg-type]  # "predicted", an index or None
             baseline=order.baseline,
+            encodings=encodings,
             seed=order.seed,
         )
-        arrays = {f"input/{name}": np.asarray(array) for name, array in order.inputs.items()}
         blob = pack({**arrays, **(order.arrays or {})})
         return Claim(spec=spec, fence=1, attempts=1, losses=0, created_ms=0, deadline_ms=None, inputs=blob)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from explainery.contract.errors import MethodUnavailable
+from workers.embedded import Walk, add_up_embedded, between, of_method, standing, walk
 from workers.plugins import Array, Shown
 from workers.points import Row, path_points
 from workers.questions import Floats, InternalAnswer, Internals
@@ -24,19 +26,25 @@ class Look:
     start: Array | None = None
     reach: Array | None = None
     """Instance minus baseline at that layer, where gradients are multiplied with it."""
+    walk: Walk | None = None
+    """Of a text: where it is differentiated."""
 
 
 def kind_of(question: Internals) -> tuple[Hashable, ...]:
     """Questions of one kind share a call."""
-    return (question.probe, None if question.path is None else question.path.instance.shape)
+    return (question.probe, question.factor, None if question.path is None else question.path.instance.shape)
 
 
 def shown(row: Row, question: Internals, points: Points) -> Look:
-    """Build the points of evaluations `points.start` to `points.stop`."""
+    """Build the points of evaluations `points.start` to `points.stop`. Raises MethodUnavailable where there are none."""
     if question.points is not None:
         given = {name: _own_points(row, question.points[name], name, points) for name in row.instance}
         return Look(given, given)
+    if question.path is None and row.text:
+        text = walk(row, question, points) if between(question) else standing(row, question, points)
+        return Look(text.inputs, text.around, text.start, walk=text)
     if question.path is None:
+        _check_between(row, question)
         return Look(*path_points(row, question, points.start, points.stop))
     order = np.arange(points.start, points.stop)
     which, at = order % row.backgrounds, order // row.backgrounds
@@ -57,15 +65,12 @@ def shown(row: Row, question: Internals, points: Points) -> Look:
 
 def add_up_inside(sums: Sums, row: Row, question: Internals, points: Points, seen: Shown, rows: slice, look: Look) -> None:
     """Add what was shown at a slice's points, `rows` of the call, to the question's sums."""
-    if seen.statistics is not None:
-        sums.keep(FIGURES, "", seen.statistics[rows])
-        return
-    if question.each:
-        for name, tensor in seen.activations.items():
-            sums.keep("activations", name, tensor[rows])
+    if question.each or seen.statistics is not None:
+        _keep(sums, seen, rows)
         return
     weights = weights_of(row, question, points)
-    for what, tensors in (("activations", seen.activations), ("gradients", seen.gradients)):
+    own = seen if look.walk is None else of_method(seen, question.probe)
+    for what, tensors in (("activations", own.activations), ("gradients", own.gradients)):
         for name, tensor in tensors.items():
             part = tensor[rows]
             if look.reach is not None and what == "gradients" and name == question.probe.start:
@@ -74,11 +79,32 @@ def add_up_inside(sums: Sums, row: Row, question: Internals, points: Points, see
     if question.probe.steps:
         for name in question.probe.layers:
             _add_steps(sums, row, name, seen.activations[name][rows], seen.gradients[name][rows])
+    if look.walk is not None:
+        if question.probe.inputs:
+            add_up_embedded(sums, row, question, points, seen, rows, look.walk)
+        return
     add_up(sums, row, question, points, {name: part[rows] for name, part in seen.inputs.items()}, look.baselines)
+
+
+def _keep(sums: Sums, seen: Shown, rows: slice) -> None:
+    """Keep each point as it is: figures, or activations."""
+    if seen.statistics is not None:
+        sums.keep(FIGURES, "", seen.statistics[rows])
+    for name, tensor in seen.activations.items():
+        sums.keep("activations", name, tensor[rows])
+
+
+def _check_between(row: Row, question: Internals) -> None:
+    whole = [name for name, kind in row.precision.items() if kind.kind != "f"]
+    if whole and between(question):
+        raise MethodUnavailable(
+            f"Input {whole[0]} holds whole numbers, and a path has points between them; use a method that asks for values."
+        )
 
 
 def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums, column: int) -> InternalAnswer:
     """The answer, once every point is in."""
+    figures = found.get(FIGURES, {}).get("")
     return InternalAnswer(
         outputs,
         found.get("activations", {}),
@@ -87,7 +113,7 @@ def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums, 
         found.get("inputs", {}),
         sums.reference,
         column,
-        found.get(FIGURES, {}).get(""),
+        None if figures is None else np.atleast_2d(figures),
     )
 
 

@@ -16,6 +16,7 @@ from workers.footprint import Footprint, give_back, in_use, installed
 from workers.kept import Kept
 from workers.loaded import Loaded
 from workers.loading import opened
+from workers.named_layers import layers_seen
 from workers.one_at_a_time import one_at_a_time
 from workers.plugins import Place
 from workers.registry import Registry
@@ -84,9 +85,9 @@ class ModelCache:
         if ref not in self._kept or getattr(self._kept.use(ref).model, "stale", False):
             self._take_in(ref)
         loaded = self._kept.use(ref)
-        before = in_use(self._place.device)
-        if self._twins.tend(loaded):
-            self._known[ref.digest] += in_use(self._place.device) - before
+        taken: list[Footprint] = []
+        if self._twins.tend(loaded, lambda: taken.append(in_use(self._place.device))):
+            self._known[ref.digest] += in_use(self._place.device) - taken[0]
             self._kept.keep(ref, loaded, self._known[ref.digest])
         return loaded
 
@@ -131,10 +132,12 @@ class ModelCache:
 
     def _load(self, ref: ModelRef, card: ModelCard, files: Mapping[str, bytes]) -> Loaded:
         made = opened(card, files, self._registry, self._place)
-        verdict: Verdict | None = getattr(made.model, "verdict", None)
+        verdict = made.verdict
+        if not self._place.settings.trials and (layers := layers_seen(made.model)):  # else its trial has shown them
+            verdict = (verdict or Verdict()).model_copy(update={"layers": layers})
         if verdict is not None:
             self._judged(ref.digest, verdict)
-        return Loaded(ref, card, made.runtime, made.model, made.sample, made.baseline)
+        return Loaded(ref, card, made.runtime, made.model, made.sample, made.baseline, made.readers, made.embedding)
 
 
 def bound_of(place: Place) -> Footprint:

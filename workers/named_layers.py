@@ -6,9 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from explainery.contract.catalogue import MethodSpec
-from explainery.contract.errors import UnknownLayer
+from explainery.contract.errors import MethodUnavailable, UnknownLayer
 from explainery.contract.layers import AUTO, LayerSpec, chosen
 from workers.plugins import Model
+
+
+def layers_seen(model: Model) -> tuple[LayerSpec, ...] | None:
+    """The model's layers; None where it cannot be looked into."""
+    try:
+        layers: tuple[LayerSpec, ...] = getattr(model, "layers")  # noqa: B009  # not every model has them
+    except (AttributeError, MethodUnavailable):
+        return None
+    return layers
 
 
 def layers_of(method: MethodSpec, model: Model, params: Mapping[str, Any]) -> tuple[LayerSpec, ...]:

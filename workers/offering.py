@@ -12,6 +12,14 @@ from workers.features import partition_of
 from workers.registry import Registry
 from workers.repository import Found
 
+WANTED = {
+    "any": "that can be looked at",
+    "map": "with a spatial map",
+    "attention": "that computes attention weights",
+    "embedding": "that puts out a vector per token",
+}
+"""What a method asks of a layer, in words."""
+
 
 def offer_of(
     registry: Registry,
@@ -37,7 +45,7 @@ def _entry(found: Found, registry: Registry, settings: Settings, verdict: Verdic
     assert card is not None  # noqa: S101  # the caller leaves out what has no card
     runtime = registry.runtime_of(card.format)
     fault = f"No runtime here loads format {card.format!r}." if runtime is None else runtime.refuses(card, settings)
-    unserved = sorted({spec.modality for spec in card.inputs} - set(registry.modalities))
+    unserved = sorted({spec.modality for spec in card.sent} - set(registry.modalities))
     if unserved:
         fault = f"Inputs of modality {', '.join(unserved)} are not served here."
     if fault is None and verdict is not None:
@@ -50,17 +58,19 @@ def _entry(found: Found, registry: Registry, settings: Settings, verdict: Verdic
         card=card,
         players=None if fault else _players(card, registry),
         methods={
-            name: _availability(plugin.SPEC, card, _of_this_model(runtime.SPEC, card, verdict) if runtime else None, fault)
+            name: _availability(
+                plugin.SPEC, card, _of_this_model(runtime.SPEC, card, verdict) if runtime else None, fault, verdict or Verdict()
+            )
             for name, plugin in sorted(registry.methods.items())
         },
         fault=fault,
-        verdict=verdict,
+        verdict=verdict and verdict.model_copy(update={"layers": None}),
     )
 
 
 def _players(card: ModelCard, registry: Registry) -> int | None:
-    """How many players the default feature groups make; None when a shape is open."""
-    if any(spec.row_elements is None for spec in card.inputs):
+    """How many players the default feature groups make; None when a shape is open, or a text decides."""
+    if any(spec.row_elements is None or spec.modality == "text" for spec in card.inputs):
         return None
     try:
         return partition_of(card, {spec.name: spec.row_shape for spec in card.inputs}, None, registry.modalities).players
@@ -73,15 +83,34 @@ def _of_this_model(runtime: RuntimeSpec, card: ModelCard, verdict: Verdict | Non
     return runtime.of_format(card.format).without(verdict.cannot if verdict else {})
 
 
-def _availability(method: MethodSpec, card: ModelCard, runtime: RuntimeSpec | None, fault: str | None) -> Availability:
+def _availability(
+    method: MethodSpec, card: ModelCard, runtime: RuntimeSpec | None, fault: str | None, verdict: Verdict
+) -> Availability:
     if fault or runtime is None:
         return Availability(available=False, reason=fault)
     for kind in method.asks:
         if kind not in runtime.answers:
             why = runtime.cannot.get(kind, f"runtime {runtime.name} does not answer that")
             return Availability(available=False, reason=f"{method.name} asks for {kind}: {why}.")
-    whole = [spec.name for spec in card.inputs if spec.datatype not in FLOATS]
-    if "gradients" in method.asks and whole:
+    smooth = "gradients" in method.asks or method.smooth_inputs
+    texts = [spec.name for spec in card.sent if spec.modality == "text"]
+    if smooth and texts and "internals" not in runtime.answers:
+        reason = f"{method.name} asks for gradients: those of the text {texts[0]} are taken at its embedding, and "
+        return Availability(available=False, reason=f"{reason}{runtime.cannot.get('internals', 'this runtime has no layers')}.")
+    whole = [spec.name for spec in card.sent if spec.datatype not in FLOATS and spec.modality != "text"]
+    if smooth and whole:
         reason = f"{method.name} asks for gradients: input {', '.join(whole)} holds whole numbers, which have none."
         return Availability(available=False, reason=reason)
+    if lacks := _lacking(method, verdict):
+        return Availability(available=False, reason=f"{method.name} {lacks}.")
     return Availability(available=True)
+
+
+def _lacking(method: MethodSpec, verdict: Verdict) -> str | None:
+    """What the model's inside lacks for the method, as far as it is known."""
+    layers = verdict.layers
+    if method.layer is not None and layers is not None and not any(layer.is_a(method.layer) for layer in layers):
+        return f"needs a layer {WANTED[method.layer]}; the model has none"
+    if method.pairs and verdict.fixed_rows is not None:
+        return f"compares two rows in one pass; the file takes {verdict.fixed_rows} at a time: export it for any number"
+    return None

@@ -12,6 +12,7 @@ from pathlib import Path
 @contextmanager
 def one_at_a_time(lock: Path) -> Iterator[None]:
     """Wait for the lock file, which is made if need be, and hold it. A process that dies lets go of it."""
+    lock = lock.expanduser()
     lock.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

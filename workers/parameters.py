@@ -9,8 +9,9 @@ FEATURES = Param(
     type="features",
     default=None,
     help=(
-        'Groups of inputs that move together: "elements", {"grid": sizes}, {"window": steps}, {"groups": {name: [features]}} '
-        'or {"labels": integers shaped like one row}. Not given: the modality\'s own groups.'
+        'Groups of inputs that move together: "elements", {"grid": sizes}, {"window": steps}, {"groups": {name: [features]}}, '
+        '"tokens", "words", "sentences" (of a text) or {"labels": integers shaped like one row}.'
+        " Not given: the modality's own groups."
     ),
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,15 @@ class Row:
     learn_baseline: Callable[[Floats], None] = lambda outputs: None
     labels: dict[str, Array | None] = field(default_factory=dict)
     """Player of each element, flat, on the device; None where players are the elements in order."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the row's explanation should know of its input."""
+    text: str = ""
+    embedding: str | None = None
+    """The row's text, and the layer where its gradients are taken (see `workers/embedded.py`)."""
+    vectors: Any = None
+    """What that layer puts out at the instance and its baselines, once it was looked up."""
 
-    @property
+    @cached_property
     def backgrounds(self) -> int:
         """How many baselines the row has."""
         return len(next(iter(self.baselines.values())))
@@ -72,7 +80,8 @@ def place_labels(model: Model, partition: Partition) -> dict[str, Array | None]:
     for name, labels in partition.labels.items():
         start = partition.of_input(name).start
         plain = np.array_equal(labels.reshape(-1), np.arange(start, start + labels.size))
-        placed[name] = None if plain else model.place(labels.reshape(-1))
+        # what never plays is its own baseline: with any player it is the same
+        placed[name] = None if plain else model.place(np.maximum(labels.reshape(-1), 0))
     return placed
 
 
@@ -123,6 +132,8 @@ def path_points(row: Row, question: Gradients | Internals, start: int, stop: int
 
     Written alpha x + (1 - alpha) b, which is x itself where alpha is 1, however far the baseline is.
     """
+    if start == 0 and stop == 1 and row.backgrounds == 1 and isinstance(question, Internals) and question.alphas[0] == 1.0:
+        return dict(row.instance), dict(row.baselines)
     order = np.arange(start, stop)
     which = row.model.place(order % row.backgrounds)
     alphas = question.alphas[order // row.backgrounds]

@@ -150,6 +150,12 @@ class Internals:
     """The output explained, where a method that answers for a whole job takes another than the row's target."""
 
     @property
+    def at_instance(self) -> bool:
+        """Whether the explained output is looked at, and at the instance alone."""
+        own = self.path is None and self.points is None
+        return self.probe.unit is None and own and bool((self.alphas == 1.0).all())
+
+    @property
     def evaluations(self) -> int:
         """Calls this costs per baseline row; with `points`, in all."""
         return len(self.alphas)

@@ -67,12 +67,20 @@ class Sums:
         found: dict[str, dict[str, NDArray[Any]]] = {}
         kept = {key: model.xp.concatenate(parts) for key, parts in self._kept.items()}
         for (what, name), total in {**self._totals, **kept}.items():
-            array = found.setdefault(what, {})[name] = model.fetch(total)
+            array = found.setdefault(what, {})[name] = _on_host(model, total)
             if what != FIGURES and not np.isfinite(array).all():
                 raise ModelOutputNotFinite(
                     "The model's gradient is NaN or infinite for this row; use another baseline, or a method without gradients."
                 )
         return found
+
+
+def _on_host(model: Model, total: Array) -> Floats:
+    return np.asarray(total, dtype=np.float64) if isinstance(total, np.ndarray) else model.fetch(total)
+
+
+SINGLE = 4
+"""Bytes of a number of single precision."""
 
 
 def weights_of(row: Row, question: Weighted, points: Points) -> Floats:
@@ -87,7 +95,8 @@ def add_up(
     """Add weight * factor * gradient of each point, on the device, in single precision at least."""
     weights = weights_of(row, question, points)
     for name, gradient in gradients.items():
-        weighted = gradient * per_point(row, name, weights, np.float32)
+        alone = len(weights) == 1 and weights[0] == 1.0 and row.precision[name].itemsize >= SINGLE
+        weighted = gradient if alone else gradient * per_point(row, name, weights, np.float32)
         if question.factor == "difference":
             weighted = weighted * (row.instance[name] - baselines[name])
         total = weighted.sum(0)

@@ -24,6 +24,7 @@ from explainery.contract.model_card import ModelCard
 from explainery.contract.tensors import NUMPY_NAMES
 from explainery.supervisor.tether import tie
 from workers.card_arrays import baselines_of, sample_of
+from workers.inside.watched import plain_attention
 from workers.one_at_a_time import one_at_a_time
 from workers.plugins import Place
 from workers.registry import discover
@@ -82,7 +83,7 @@ def exported(card: ModelCard, module: torch.nn.Module, like: dict[str, torch.Ten
         {axis: torch.export.Dim.DYNAMIC for axis, size in enumerate(spec.shape) if axis == 0 or size == -1}
         for spec in card.inputs
     ]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), plain_attention():  # the fused layers of a transformer have no form in ONNX
         warnings.simplefilter("ignore")  # the exporter's own
         program = torch.onnx.export(
             _Positional(module),
@@ -114,8 +115,8 @@ def _like(card: ModelCard, name: str, sample: dict[str, np.ndarray[Any, Any]]) -
     spec = card.input(name)
     if name in sample:
         rows = np.concatenate([sample[name], sample[name]])[:2]
-    else:
-        rows = np.zeros((2, *(8 if size == -1 else size for size in spec.row_shape)))
+    else:  # all of a text is attended to
+        rows = np.full((2, *(8 if size == -1 else size for size in spec.row_shape)), spec.modality == "text_mask")
     return rows.astype(NUMPY_NAMES[spec.datatype])
 
 

@@ -58,8 +58,11 @@ class Twins:
         self._refused: set[str] = set()
         self._maker: subprocess.Popen[bytes] | None = None
 
-    def tend(self, loaded: Loaded) -> bool:
-        """Between two batches: give a model its twin, or have it made; whether the model has just got one."""
+    def tend(self, loaded: Loaded, before: Callable[[], object] = lambda: None) -> bool:
+        """Between two batches: give a model its twin, or have it made; whether the model has just got one.
+
+        `before` is called before it gets one.
+        """
         ref = loaded.ref
         model: Any = loaded.model  # only some can have a twin
         if not self._may_have(ref, model):
@@ -69,6 +72,7 @@ class Twins:
             self._refused.add(ref.digest)
             log.info("twin_refused", model=ref.name, version=ref.version, reason=json.loads(refusal.read_text())["reason"])
         elif ready.exists():
+            before()
             return self._introduced(loaded, ready)
         elif model.values_s >= self._place.settings.twin_after_s and not self._busy():
             self._have_made(ref)

@@ -5,13 +5,14 @@ Without trials (EXPLAINERY_TRIALS=0) a file is looked at here, where its runtime
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
 from explainery.contract.catalogue import Verdict
 from explainery.contract.errors import ModelChanged, ModelUnloadable
 from explainery.contract.job import ModelRef
+from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import ModelCard
 from explainery.settings import Settings
 from workers.plugins import InspectHook
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 class Verdicts:
     """Verdicts by digest: from a model's trial, or from looking at its file; then from loading it.
 
-    `trials`: None does without. `changed` hears when a trial has shown something.
+    `trials`: None does without. `changed` hears when a trial has shown something, `layered` which layers a model has.
     """
 
     def __init__(
@@ -36,12 +37,14 @@ class Verdicts:
         settings: Settings,
         trials: Trials | None = None,
         changed: Callable[[], None] = lambda: None,
+        layered: Callable[[str, Sequence[LayerSpec]], None] = lambda digest, layers: None,
     ) -> None:
         self._repository = repository
         self._registry = registry
         self._settings = settings
         self._trials = trials
         self._changed = changed
+        self._layered = layered
         self._ahead = Ahead(self._try)
         self._looked_at: dict[str, Verdict | None] = {}
         self._loaded: dict[str, Verdict] = {}
@@ -64,7 +67,10 @@ class Verdicts:
     def note(self, digest: str, verdict: Verdict) -> None:
         """What loading the model has shown; what its trial has measured stays."""
         tried = self._looked_at.get(digest)
-        self._loaded[digest] = verdict.model_copy(update={"need_bytes": tried.need_bytes if tried else None})
+        kept = {"need_bytes": tried.need_bytes, "layers": tried.layers or verdict.layers} if tried else {}
+        self._loaded[digest] = verdict.model_copy(update=kept)
+        if verdict.layers:
+            self._layered(digest, verdict.layers)
 
     def admit(self, ref: ModelRef, card: ModelCard, files: Mapping[str, bytes]) -> None:
         """Let files be opened in this process: their trial has passed, or is held now and passes, or there is nothing to try.
@@ -99,7 +105,9 @@ class Verdicts:
         unknown = [found for found in models if (known := self._looked_at.get(found.digest)) is None or known.refused]
         published = trials.published([found.digest for found in unknown])
         for found in unknown:
-            self._looked_at[found.digest] = published.get(found.digest)
+            self._looked_at[found.digest] = known = published.get(found.digest)
+            if known is not None and known.layers:
+                self._layered(found.digest, known.layers)
         self._ahead.wait_for(found for found in unknown if found.digest not in published)
 
     def _to_try(self, card: ModelCard) -> bool:
@@ -118,6 +126,8 @@ class Verdicts:
 
     def _learn(self, digest: str, verdict: Verdict) -> None:
         self._looked_at[digest] = verdict
+        if verdict.layers:
+            self._layered(digest, verdict.layers)
         self._changed()
 
     def _inspected(self, found: Found) -> Verdict | None:

@@ -19,7 +19,7 @@ from explainery.contract.tensors import pack_result, unpack
 from explainery.store.jobs import Advance, Claim
 from workers.explaining import Order, RowAnswer, row_turns
 from workers.explaining_whole import WholeAnswer, explain_whole, failed, view_of
-from workers.features import players_of
+from workers.features import partitions_of
 from workers.frame import baseline_key
 from workers.game import Partition
 from workers.inputs import Rows, backgrounds_of, decode_rows
@@ -28,6 +28,7 @@ from workers.named_layers import layers_of
 from workers.plugins import AnyMethod, Array, MethodPlugin, WholePlugin
 from workers.points import Row, place_labels, place_row
 from workers.registry import Registry
+from workers.text.reading import Passages, passages_of
 
 Part = int
 """What a turn is for: a row's number, or WHOLE."""
@@ -47,10 +48,13 @@ class Work:
     claim: Claim
     loaded: Loaded
     method: AnyMethod
+    texts: Passages
     rows: Rows
     backgrounds: Rows
-    partition: Partition
+    partitions: list[Partition]
+    """One for each row where a text decides who plays, else one for all."""
     labels: dict[str, Array | None]
+    """Of the first partition, on the device."""
     total: int
     order: Order
     around: bytes | None
@@ -100,7 +104,12 @@ class Work:
         """A row, on the device. Raises MemoryError."""
         instance = {name: array[number] for name, array in self.rows.items()}
         around = {name: array[number if len(array) > 1 else 0] for name, array in self.backgrounds.items()}
-        row = place_row(self.loaded.model, instance, around, self.partition, self.labels)
+        which = number if len(self.partitions) > 1 else 0
+        labels = place_labels(self.loaded.model, self.partitions[which]) if which else self.labels
+        row = place_row(self.loaded.model, instance, around, self.partitions[which], labels)
+        for text, passages in self.texts.items():
+            row.notes += passages[number].notes
+            row.text, row.embedding = text, self.loaded.embedding
         if self.around is not None:
             row.known_baseline = self.loaded.known_baselines.find(self.around)
             row.learn_baseline = partial(self.loaded.known_baselines.note, self.around)
@@ -173,36 +182,43 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         raise ComputeError(f"This worker does not have the method {spec.method}; are all workers of one version?")
     try:
         arrays = unpack(claim.inputs)
-        rows = decode_rows(spec, loaded, arrays, modalities)
+        texts = passages_of(spec, loaded.card, loaded.readers, arrays)
+        rows = decode_rows(spec, loaded, arrays, modalities, texts)
         layers = layers_of(method.SPEC, loaded.model, spec.params)
         whole = method.SPEC.level == "job"
-        backgrounds = _nothing(rows) if whole else backgrounds_of(spec, loaded, rows, arrays, modalities)
-        shapes = {name: array.shape[1:] for name, array in rows.items()}
-        partition = Partition({}) if whole else players_of(method, loaded.card, shapes, spec.params, modalities)
+        backgrounds = _nothing(rows) if whole else backgrounds_of(spec, loaded, rows, arrays, modalities, texts)
+        players = partitions_of(method, loaded.card, rows, spec.params, modalities, texts, loaded.cuts) if not whole else None
+        partitions = players or [Partition({})]
     except RequestRefused as refused:  # what the API could not see from the card alone
         raise failed(refused) from refused
-    shared = not whole and all(len(array) == 1 for array in backgrounds.values())
     return Work(
-        claim, loaded, method, rows, backgrounds, partition, place_labels(loaded.model, partition),
-        _total(method, spec, partition, _width(backgrounds)), Order(spec, loaded.card, method, layers),
-        baseline_key(backgrounds) if shared else None,
+        claim, loaded, method, texts, rows, backgrounds, partitions, place_labels(loaded.model, partitions[0]),
+        _total(method, spec, partitions, _width(backgrounds)), Order(spec, loaded.card, method, layers),
+        None if whole else _around(backgrounds),
     )  # fmt: skip
 
 
-def _total(method: AnyMethod, spec: JobSpec, partition: Partition, width: int) -> int:
+def _total(method: AnyMethod, spec: JobSpec, partitions: list[Partition], width: int) -> int:
     """Evaluations the job may cost."""
     if method.SPEC.level == "job":
         return cast(WholePlugin, method).job_cost(spec.rows, spec.params)
-    return spec.rows * cast(MethodPlugin, method).cost(partition.players, spec.params) * width
+    calls = sum(cast(MethodPlugin, method).cost(partition.players, spec.params) for partition in partitions)
+    return calls * (spec.rows if len(partitions) == 1 else 1) * width
 
 
 def _nothing(rows: Rows) -> Rows:
     """Baselines for a job that needs none: its rows stand for themselves."""
-    return {name: np.zeros((1, 1, *array.shape[1:]), array.dtype) for name, array in rows.items()}
+    return {name: [np.zeros((1, *row.shape), row.dtype) for row in array] for name, array in rows.items()}
+
+
+def _around(backgrounds: Rows) -> bytes | None:
+    """What tells the baselines apart where all rows share them; those of texts hold the row's own special tokens."""
+    shared = {name: array for name, array in backgrounds.items() if isinstance(array, np.ndarray) and len(array) == 1}
+    return baseline_key(shared) if len(shared) == len(backgrounds) else None
 
 
 def _width(backgrounds: Rows) -> int:
-    return int(next(iter(backgrounds.values())).shape[1])
+    return len(next(iter(backgrounds.values()))[0])
 
 
 def _stacked(answers: list[RowAnswer]) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -212,8 +228,16 @@ def _stacked(answers: list[RowAnswer]) -> Iterator[tuple[str, NDArray[Any]]]:
     if not answers:
         return
     for name in answers[0].attributions:
-        yield f"attributions.{name}", np.stack([answer.attributions[name] for answer in answers])
+        yield f"attributions.{name}", _stack([answer.attributions[name] for answer in answers])
     for name in answers[0].maps:
-        yield name, np.stack([answer.maps[name] for answer in answers])
+        yield name, _stack([answer.maps[name] for answer in answers])
     for name in answers[0].standard_errors:
-        yield f"standard_error.{name}", np.stack([answer.standard_errors[name] for answer in answers])
+        yield f"standard_error.{name}", _stack([answer.standard_errors[name] for answer in answers])
+
+
+def _stack(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """The rows' arrays as one, filled up with zeros where they differ in shape."""
+    if len({part.shape for part in parts}) == 1:
+        return np.stack(parts)
+    whole = np.max([part.shape for part in parts], axis=0)
+    return np.stack([np.pad(part, [(0, most - size) for most, size in zip(whole, part.shape, strict=True)]) for part in parts])

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import socket
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 
@@ -16,12 +17,14 @@ from explainery import __version__
 from explainery.contract.catalogue import Offer, Verdict
 from explainery.contract.errors import StoreUnavailable
 from explainery.contract.job import ModelRef, group_of
+from explainery.contract.layers import LayerSpec
 from explainery.settings import Settings
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore, WorkerInfo
 from explainery.store.connection import connect, refuse_cluster
 from explainery.store.ids import new_job_id
 from explainery.store.jobs import JobStore
+from explainery.store.layers import LayerStore
 from explainery.store.verdicts import VerdictStore
 from workers.device import device_of, resident_bytes, threads_of
 from workers.engine import Engine
@@ -59,10 +62,11 @@ class Worker:
         refuse_cluster(redis)
         self._store = JobStore(redis, settings)
         self._catalogue = CatalogueStore(redis, settings)
+        self._layers = LayerStore(redis, settings)
         self._registry = discover(settings.plugins, settings.methods_off)
         self._repository = Repository(settings.models_url, settings.max_model_bytes)
         trials = Trials(settings, VerdictStore(redis, settings, kind_of(settings), self.id)) if settings.trials else None
-        self._verdicts = Verdicts(self._repository, self._registry, settings, trials, self._forget_offer)
+        self._verdicts = Verdicts(self._repository, self._registry, settings, trials, self._forget_offer, self._note_layers)
         self._models = ModelCache(
             self._repository,
             self._registry,
@@ -119,6 +123,12 @@ class Worker:
         self._verdicts.note(digest, verdict)
         if self._verdicts.of(digest) != before:
             self._forget_offer()
+
+    def _note_layers(self, digest: str, layers: Sequence[LayerSpec]) -> None:
+        try:
+            self._layers.publish(digest, layers)
+        except StoreUnavailable:
+            log.warning("layers_not_published", digest=digest)
 
     def _forget_offer(self) -> None:
         """Make the next beat look and publish again."""

@@ -9,10 +9,12 @@ from pathlib import PurePosixPath
 from explainery.adding.draft import Draft
 from explainery.adding.infer import drafted, format_of
 from explainery.adding.place import CARD
+from explainery.adding.text_inputs import as_texts
 from explainery.contract.errors import CardInvalid, ModelRefused
 from explainery.contract.model_card import ModelCard, parse_card
 
-ARRAYS = (".npz", ".npy")
+BESIDE = (".npz", ".npy", ".json")
+"""Arrays and tokenizers: what a card may name beside the model."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ def assemble(
 
     `schema` writes what the source itself says of inputs and outputs into the draft.
     """
-    models = [file for file in given if file != CARD and PurePosixPath(file).suffix.lower() not in ARRAYS]
+    models = [file for file in given if file != CARD and PurePosixPath(file).suffix.lower() not in BESIDE]
     if len(models) != 1:
         raise ModelRefused(
-            f"Give one model file, and beside it a {CARD}, a sample.npz or baselines as .npy: not {len(models)}."
+            f"Give one model file, and beside it a {CARD}, a sample.npz, baselines (.npy), a tokenizer.json: not {len(models)}."
         )
     if CARD in given:
         return _with_card(given, models[0])
@@ -50,6 +52,9 @@ def assemble(
         schema(draft)
         known = [what for what, tables in (("inputs:", draft.inputs), ("outputs:", draft.outputs)) if tables]
         draft.left = [each for each in draft.left if not each.startswith(tuple(known))]
+    tokenizers = [file for file in given if file.lower().endswith(".json")]
+    if tokenizers:
+        as_texts(draft, tokenizers[0])
     samples = [file for file in given if file.lower().endswith(".npz")]
     if samples:
         draft.tables["sample"] = {"file": samples[0]}

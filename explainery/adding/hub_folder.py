@@ -16,12 +16,13 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class HubFolder:
-    """What was found: the weights as one file, the commit, the labels of the configuration, and its architecture."""
+    """What was found: the weights as one file, the commit, the labels of the configuration, architecture and tokenizer."""
 
     weights: bytes
     commit: str
     labels: tuple[str, ...]
     architecture: str
+    tokenizer: bytes | None = None
 
 
 def read(folder: Path, revision: str | None) -> HubFolder:
@@ -42,7 +43,14 @@ def read(folder: Path, revision: str | None) -> HubFolder:
     labels = tuple(str(by_index[index]) for index in sorted(by_index, key=_number)) if isinstance(by_index, dict) else ()
     architectures = config.get("architectures")
     architecture = str(architectures[0]) if isinstance(architectures, list) and architectures else ""
-    return HubFolder(joined([shard.read_bytes() for shard in shards]), commit, labels, architecture)
+    tokenizer = folder / "tokenizer.json"
+    return HubFolder(
+        joined([shard.read_bytes() for shard in shards]),
+        commit,
+        labels,
+        architecture,
+        tokenizer.read_bytes() if tokenizer.is_file() else None,
+    )
 
 
 def _config(path: Path) -> dict[str, Any]:

@@ -44,6 +44,8 @@ def _fetch(source: str, revision: str | None, gathered: Gathered) -> None:
         gathered.labels, gathered.architecture = found.labels, found.architecture
         gathered.source = f"{PurePosixPath(source).name}, commit {found.commit}"
         _take("model.safetensors", found.weights, gathered)
+        if found.tokenizer is not None:
+            _take("tokenizer.json", found.tokenizer, gathered)
     elif Path(source).is_file():
         _take(Path(source).name, Path(source).read_bytes(), gathered)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ def check_version(folder: Path) -> list[Fault]:
     missing = [name for name in card.files() if not (folder / name).is_file()]
     faults += [Fault(name, "the card names this file, but it is not in the folder") for name in missing]
     faults += _sample_faults(folder, card, missing)
+    faults += _tokenizer_faults(folder, card, missing)
     return faults + list(_baseline_faults(folder, card, missing))
 
 
@@ -95,6 +97,39 @@ def _sample_faults(folder: Path, card: ModelCard, missing: list[str]) -> list[Fa
             )
     rows = {arrays[spec.name].shape[0] for spec in card.inputs if spec.name in arrays and arrays[spec.name].ndim}
     return faults + ([Fault(name, "its arrays differ in their number of rows")] if len(rows) > 1 else [])
+
+
+def _tokenizer_faults(folder: Path, card: ModelCard, missing: list[str]) -> Iterator[Fault]:
+    """What can be seen without the library; the rest shows when a worker tries the model."""
+    for index, spec in enumerate(card.inputs):
+        if spec.tokenizer is None or spec.tokenizer in missing:
+            continue
+        found = _json(folder / spec.tokenizer)
+        if not isinstance(found, dict) or not isinstance(found.get("model"), dict):
+            yield Fault(spec.tokenizer, "is no tokenizer.json of the library tokenizers: JSON with a model")
+            continue
+        known = _vocabulary(found)
+        for key, token in (("mask_token", spec.mask_token), ("pad_token", spec.pad_token)):
+            if known and token is not None and token not in known:
+                yield Fault(f"inputs.{index}.{key}", f"{token!r} is not in the vocabulary of {spec.tokenizer}")
+
+
+def _vocabulary(tokenizer: dict[str, Any]) -> set[str]:
+    """Its tokens; empty where the file does not list them in a way that is known here."""
+    added = {str(token.get("content")) for token in tokenizer.get("added_tokens") or () if isinstance(token, dict)}
+    model = tokenizer["model"].get("vocab")
+    if isinstance(model, dict):
+        return added | set(model)
+    if isinstance(model, list):  # Unigram: pairs of a token and its weight
+        return added | {str(pair[0]) for pair in model if isinstance(pair, list) and pair}
+    return set()
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def _baseline_faults(folder: Path, card: ModelCard, missing: list[str]) -> Iterator[Fault]:

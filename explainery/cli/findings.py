@@ -18,8 +18,10 @@ from explainery.supervisor.ports import is_free
 _EXTRAS = {
     "service": ("apiflask", "celery", "gunicorn", "orjson", "redis", "structlog"),
     "worker": ("celery", "fsspec", "numpy", "onnx", "onnxruntime", "PIL", "redis", "scipy", "torch"),
+    "figures": ("PIL", "vl_convert"),
     "demo": ("matplotlib", "sklearn", "skl2onnx"),
 }
+_OPTIONAL = ("demo", "figures")
 _DEVICE = "import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else 'cpu')"
 _DEVICE_S = 60.0
 
@@ -50,7 +52,7 @@ def _extras() -> Iterator[Finding]:
     for extra, modules in _EXTRAS.items():
         missing = [module for module in modules if find_spec(module) is None]
         state = f"missing {', '.join(missing)}" if missing else "installed"
-        yield Finding(f"extra {extra}", not missing, state, f"pip install 'explainery[{extra}]'", needed=extra != "demo")
+        yield Finding(f"extra {extra}", not missing, state, f"pip install 'explainery[{extra}]'", needed=extra not in _OPTIONAL)
 
 
 def _redis(settings: Settings) -> Finding:

@@ -18,7 +18,7 @@ def read(path: Path) -> Any:
     """Rows from a file, by its suffix.
 
     .json: a list of instances, an object with `instances` or `inputs`, or one instance. .npz: one array per input (a lone array
-    may have any name). .csv: a row per line, named by the header if there is one. .png, .jpg: one image.
+    may have any name). .csv: a row per line, named by the header if there is one. .png, .jpg: one image. .txt: a text per line.
     Raises click.BadParameter saying what is wrong with the file.
     """
     reader = _READERS.get(path.suffix.lower())
@@ -67,8 +67,17 @@ def _cell(text: str) -> int | float | str:
     return text
 
 
+def _texts(path: Path) -> list[Any]:
+    texts = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    if not texts:
+        raise ValueError
+    return texts
+
+
 def _image(path: Path) -> list[Any]:
     return [{"b64": base64.b64encode(path.read_bytes()).decode("ascii"), "media_type": _MEDIA_TYPES[path.suffix.lower()]}]
 
 
-_READERS: dict[str, Callable[[Path], Any]] = {".json": _json, ".npz": _npz, ".csv": _csv} | dict.fromkeys(_MEDIA_TYPES, _image)
+_READERS: dict[str, Callable[[Path], Any]] = {".json": _json, ".npz": _npz, ".csv": _csv, ".txt": _texts} | dict.fromkeys(
+    _MEDIA_TYPES, _image
+)

@@ -13,6 +13,7 @@ COMMANDS = {
     "up": "up",
     "demo": "demo",
     "explain": "explain",
+    "plot": "plot",
     "jobs": "jobs",
     "models": "models",
     "methods": "methods",

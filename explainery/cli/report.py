@@ -61,9 +61,7 @@ def _strongest(outcome: ExplanationResult, row: int, card: Mapping[str, Any]) ->
     named = [
         (name, float(value))
         for attribution in outcome.explanations[row].attributions
-        for name, value in zip(
-            feature_names(attribution, card), outcome.attributions[attribution.input][row].reshape(-1), strict=True
-        )
+        for name, value in zip(feature_names(attribution, card), outcome.row_of(attribution, row).reshape(-1), strict=True)
     ]
     named.sort(key=lambda entry: -abs(entry[1]))
     largest = abs(named[0][1]) if named else 0.0

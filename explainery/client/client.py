@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx
 
@@ -83,12 +84,35 @@ class Client:
 
     def result_bytes(self, job: Job | str, media_type: str) -> bytes:
         """The result as a file: JSON, a NumPy archive or safetensors, by its media type."""
+        return self._of_result(job, "result", headers={"Accept": media_type})
+
+    def _of_result(self, job: Job | str, path: str, **options: Any) -> bytes:
         try:
-            return self._transport.get(f"{_JOBS}/{_id(job)}/result", headers={"Accept": media_type}).content
+            return self._transport.get(f"{_JOBS}/{_id(job)}/{path}", **options).content
         except ServiceError as error:
             if error.status == httpx.codes.CONFLICT and (known := self.job(_id(job))).status.ended:
                 raise JobFailed(known) from None
             raise
+
+    def figure(
+        self,
+        job: Job | str,
+        kind: str = "auto",
+        form: str = "svg",
+        *,
+        row: int = 0,
+        input: str | None = None,
+        layer: str | None = None,
+        head: int | None = None,
+    ) -> bytes:
+        """A picture of one row of the result, as svg, png, html or json.
+
+        Raises JobFailed when the job ended without a result, ServiceError (404, 422) for a kind that there is not or that does
+        not fit; it names those that do.
+        """
+        asked = {"row": row, "input": input, "layer": layer, "head": head}
+        query = {name: value for name, value in asked.items() if value is not None}
+        return self._of_result(job, f"figures/{quote(kind, safe='')}.{form}", params=query)
 
     def explain(
         self,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from explainery.contract.job import Job
-from explainery.contract.result import Explanation, Result
-from explainery.contract.tensors import header, unpack
+from explainery.contract.result import Attribution, Explanation, Result
+from explainery.contract.tensors import header, own_part, unpack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,9 +27,9 @@ def read_job(document: dict[str, Any]) -> Job:
 class ExplanationResult:
     """The explanations of a job's rows.
 
-    `attributions`: input name -> array [rows, ...], shaped like a row of the input, or [rows, groups]. `standard_errors`: the
-    same for sampling methods, else empty. `instance_output`, `baseline_output`: float64 [rows]. `maps`: name -> array, per row
-    unless there is a `report`.
+    `attributions`: input name -> array [rows, ...], shaped like a row of the input, or [rows, groups]; texts differ in
+    length and are filled up with zeros. `standard_errors`: the same for sampling methods, else empty. `instance_output`,
+    `baseline_output`: float64 [rows]. `maps`: name -> array, per row unless there is a `report`.
     """
 
     result: Result
@@ -48,6 +48,10 @@ class ExplanationResult:
     def explanations(self) -> tuple[Explanation, ...]:
         """Per row: what was explained, the outputs and the quality figures."""
         return self.result.explanations
+
+    def row_of(self, attribution: Attribution, row: int) -> NDArray[Any]:
+        """One row's attribution in its own shape."""
+        return own_part(self.attributions[attribution.input][row], attribution.shape)
 
 
 def read_result(blob: bytes) -> ExplanationResult:

@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from explainery.contract.errors import InvalidParameter
+from explainery.contract.frozen import Frozen
+from explainery.contract.layers import LayerKind, LayerSpec
 from explainery.contract.model_card import ModelCard
 
 QuestionKind = Literal["values", "gradients", "internals"]
 """What a method may ask of a model, and a runtime may be able to answer (see `workers/questions.py`)."""
-
-LayerKind = Literal["any", "map", "attention", "embedding"]
-"""What a method needs of a layer: nothing, a spatial map, attention weights, or one vector per token."""
 
 Level = Literal["row", "job"]
 """Whether a method answers for each row by itself, or for all rows of a job together."""
@@ -27,12 +26,6 @@ ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes
 """`features`: groups of inputs that move together (see `check_features`). `sizes`, `indices`: an integer, or one per axis.
 `sets`: a label per row of the job (see `explainery.contract.concept_sets`).
 """
-
-
-class Frozen(BaseModel):
-    """A value: strict types, no unknown fields, never changed after it was made."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class Param(Frozen):
@@ -83,6 +76,10 @@ class MethodSpec(Frozen):
     """The paper or text that defines it."""
     layer: LayerKind | None = None
     """What it needs of the layer that it looks at; None where it looks at none."""
+    smooth_inputs: bool = False
+    """Whether it moves the inputs, or differentiates to them, when it looks inside: whole numbers are no good then."""
+    pairs: bool = False
+    """Whether it compares each row with its baseline in one pass of the model."""
     all_layers: bool = False
     """Whether "auto" means every layer of that kind, and not the last."""
     level: Level = "row"
@@ -114,9 +111,9 @@ class RuntimeSpec(Frozen):
     title: str
     formats: tuple[str, ...]
     answers: tuple[QuestionKind, ...]
-    cannot: dict[QuestionKind, str] = {}
+    cannot: dict[QuestionKind, str] = Field(default_factory=dict)
     """Why a kind of question cannot be answered, in a sentence a client can act on."""
-    formats_cannot: dict[str, dict[QuestionKind, str]] = {}
+    formats_cannot: dict[str, dict[QuestionKind, str]] = Field(default_factory=dict)
     """The same for single formats."""
 
     def of_format(self, file_format: str) -> RuntimeSpec:
@@ -144,7 +141,7 @@ class Verdict(Frozen):
     `parity`: the largest difference between the two ways the model is computed, as a share of its largest output (or of 1).
     """
 
-    cannot: dict[QuestionKind, str] = {}
+    cannot: dict[QuestionKind, str] = Field(default_factory=dict)
     """Why a kind of question cannot be answered of this very model."""
     parity: float | None = None
     approximate: tuple[str, ...] = ()
@@ -153,6 +150,10 @@ class Verdict(Frozen):
     """Why no worker takes the file in: what its trial ended with."""
     need_bytes: int | None = None
     """Memory that opening the file and calling it once took in its trial."""
+    layers: tuple[LayerSpec, ...] | None = None
+    """Its layers, where it was looked into; offers leave them out: they are published by themselves."""
+    fixed_rows: int | None = None
+    """The only number of rows the file takes at once; None where it takes any."""
 
 
 class ModelEntry(Frozen):
@@ -223,23 +224,33 @@ def _sets_fault(value: object) -> str | None:
     return None if named else "must be a list of labels, one per row"
 
 
-FEATURE_FORMS = ("grid", "window", "groups", "labels")
+FEATURE_FORMS = ("grid", "window", "groups", "labels", "text")
+TEXT_UNITS = ("tokens", "words", "sentences")
+"""What may play in a text; also as `features` alone: "words" is {"text": "words"}."""
 
 
 def _features_fault(value: object) -> str | None:
-    """Check the shape of a `features` value: "elements" or an object with one of FEATURE_FORMS."""
-    if value == "elements":
+    """Check the shape of a `features` value: "elements", one of TEXT_UNITS, or an object with one of FEATURE_FORMS."""
+    if isinstance(value, str) and value in ("elements", *TEXT_UNITS):
         return None
     if not isinstance(value, Mapping) or len(value) != 1 or next(iter(value)) not in FEATURE_FORMS:
         forms = ", ".join(f'{{"{form}": ...}}' for form in FEATURE_FORMS)
-        return f'must be "elements" or one of {forms}'
+        return f'must be "elements", "tokens", "words", "sentences" or one of {forms}'
     form, body = next(iter(value.items()))
+    if form == "text":
+        return None if body in TEXT_UNITS else f"text must be one of {', '.join(TEXT_UNITS)}"
     if form in ("grid", "window"):
         return _sizes_fault(body)
     if form == "groups":
         named = isinstance(body, Mapping) and body and all(_is_names(members) for members in body.values())
         return None if named else "groups must map a name to a list of feature names"
     return None if isinstance(body, (list, Mapping)) and body else "labels must be integers shaped like one row"
+
+
+def text_unit(features: Any) -> str | None:
+    """What is to play in a text, one of TEXT_UNITS, where a checked `features` says so."""
+    unit = features.get("text") if isinstance(features, Mapping) else features
+    return unit if unit in TEXT_UNITS else None
 
 
 def _is_names(members: object) -> bool:

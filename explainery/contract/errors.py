@@ -176,6 +176,18 @@ class ModelRefused(RequestRefused):
     code = "model_refused"
 
 
+class UnknownFigure(RequestRefused):
+    """There is no kind of figure of that name, or no form of it; the detail lists what there is."""
+
+    code = "unknown_figure"
+
+
+class FigureUnfit(RequestRefused):
+    """The result has nothing that this kind of figure shows; the detail lists the kinds that fit."""
+
+    code = "figure_unfit"
+
+
 # --- the service's own state ------------------------------------------------------------------------------------------
 
 
@@ -188,6 +200,19 @@ class QueueFull(ExplaineryError):
     def __init__(self, detail: str, retry_after_s: int = 2) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class FiguresUnavailable(ExplaineryError):
+    """What draws figures is not installed where the service runs."""
+
+    code = "figures_unavailable"
+
+
+class DrawingBusy(ExplaineryError):
+    """As many figures are being drawn as may be at once."""
+
+    code = "drawing_busy"
+    retryable = True
 
 
 class StoreUnavailable(ExplaineryError):
@@ -208,6 +233,13 @@ class NoWorker(ExplaineryError):
     """No worker is alive: jobs are taken, and wait until there is one."""
 
     code = "no_worker"
+    retryable = True
+
+
+class LayersUnknown(ExplaineryError):
+    """No worker has said yet which layers the model has."""
+
+    code = "layers_unknown"
     retryable = True
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from typing import Literal
 
-from explainery.contract.catalogue import Frozen, LayerKind
 from explainery.contract.errors import AmbiguousLayer, NoAttention, NoSpatialMap, RequestRefused, UnknownLayer
+from explainery.contract.frozen import Frozen
 
 AUTO = "auto"
+LayerKind = Literal["any", "map", "attention", "embedding"]
+"""What a method needs of a layer: nothing, a spatial map, attention weights, or one vector per token."""
 NAMES_SHOWN = 8
 LOC = "params.layer"
 

@@ -18,7 +18,9 @@ Datatype = Literal["BOOL", "UINT8", "INT8", "INT16", "INT32", "INT64", "FP16", "
 FLOATS = ("FP16", "FP32", "FP64")
 
 Format = Literal["onnx", "safetensors", "state_dict", "pt2", "torchscript", "remote", "stub"]
-Modality = Literal["tabular", "image", "series", "text", "tensor"]
+Modality = Literal["tabular", "image", "series", "text", "text_mask", "text_types", "tensor"]
+FILLED = ("text_mask", "text_types")
+"""Inputs that the tokenizer of a text fills: its attention mask, its token types. No client sends them, and they never play."""
 MOST_ELEMENTS = 1 << 28
 """Of one row of an input or an output: a card may not make anybody who reads it allocate more."""
 _SERIES_LAYOUTS = {(2, None), (2, "NT"), (3, None), (3, "NTC"), (3, "NCT")}
@@ -52,6 +54,22 @@ class InputSpec(_Strict):
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     range: tuple[float, float] | None = None
+    tokenizer: str | None = None
+    """Text (needed): a `tokenizer.json` in the card's folder, as Hugging Face's library `tokenizers` writes it."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Text: longer ones are cut, and their explanation says so."""
+    embedding: str | None = None
+    """Text: the layer that turns ids into vectors, where gradients are taken."""
+    mask_token: str | None = None
+    pad_token: str | None = None
+    """Text: tokens of the vocabulary, where the tokenizer's own are not called [MASK], <mask>, [PAD] or <pad>."""
+    of: str | None = None
+    """text_mask and text_types: the text input that they go with, where there are several."""
+
+    @property
+    def filled(self) -> bool:
+        """Whether the tokenizer of a text fills this input."""
+        return self.modality in FILLED
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -75,7 +93,25 @@ class InputSpec(_Strict):
             self._check_image()
         if self.modality == "series" and (len(self.shape), self.layout) not in _SERIES_LAYOUTS:
             raise ValueError('a series has shape [-1, time], or [-1, time, channels] ("NTC") or [-1, channels, time] ("NCT")')
+        self._check_text()
         return self
+
+    def _check_text(self) -> None:
+        of_text = (self.tokenizer, self.max_tokens, self.embedding, self.mask_token, self.pad_token)
+        if self.modality != "text" and any(value is not None for value in of_text):
+            raise ValueError('tokenizer, max_tokens, embedding, mask_token and pad_token are for inputs of modality "text"')
+        if not self.filled and self.of is not None:
+            raise ValueError('of is for inputs of modality "text_mask" and "text_types"')
+        if (self.modality == "text" or self.filled) and len(self.shape) != 2:
+            raise ValueError(f"an input of modality {self.modality} has shape [-1, tokens]; [-1, -1] for any number of them")
+        if self.modality != "text":
+            return
+        if self.tokenizer is None:
+            raise ValueError('a text input needs tokenizer = "tokenizer.json"; ids without a tokenizer are modality "tensor"')
+        if self.datatype not in ("INT32", "INT64"):
+            raise ValueError("a text input holds token ids: datatype INT64 or INT32")
+        if self.max_tokens is not None and self.row_elements is not None and self.max_tokens > self.row_elements:
+            raise ValueError(f"max_tokens is more than the {self.row_elements} tokens of the shape")
 
     def _check_table(self) -> None:
         if len(self.shape) != 2:
@@ -167,6 +203,17 @@ class ModelCard(_Strict):
         """The output that is explained."""
         return next(output for output in self.outputs if self.score in (None, output.name))
 
+    @property
+    def sent(self) -> tuple[InputSpec, ...]:
+        """The inputs that clients send and that are explained: all but those that a tokenizer fills."""
+        return tuple(spec for spec in self.inputs if not spec.filled)
+
+    def text_of(self, spec: InputSpec) -> InputSpec:
+        """The text input that a filled input goes with; a text's is itself."""
+        if not spec.filled:
+            return spec
+        return next(text for text in self.inputs if text.modality == "text" and spec.of in (None, text.name))
+
     def input(self, name: str) -> InputSpec:
         """Return the input called `name`; KeyError when there is none."""
         for spec in self.inputs:
@@ -177,7 +224,8 @@ class ModelCard(_Strict):
     def files(self) -> tuple[str, ...]:
         """Names of every file the card refers to, relative to its folder."""
         arrays = tuple(value for value in self.baseline.values() if isinstance(value, str))
-        return tuple(name for name in (self.file, self.sample.file if self.sample else None) if name) + arrays
+        tokenizers = tuple(spec.tokenizer for spec in self.inputs if spec.tokenizer)
+        return tuple(name for name in (self.file, self.sample.file if self.sample else None) if name) + arrays + tokenizers
 
     @field_validator("inputs", "outputs")
     @classmethod
@@ -201,13 +249,26 @@ class ModelCard(_Strict):
             raise ValueError('several outputs: name the explained one with score = "..."')
         if self.score is not None and self.score not in outputs:
             raise ValueError(f"score names no output; there are: {', '.join(outputs)}")
-        unknown = sorted(set(self.baseline) - {spec.name for spec in self.inputs})
+        unknown = sorted(set(self.baseline) - {spec.name for spec in self.sent})
         if unknown:
             raise ValueError(f"baseline names unknown inputs: {', '.join(unknown)}")
+        self._check_filled()
         for name in self.files():
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
                 raise ValueError(f"file {name!r} must lie in the card's folder")
         return self
+
+    def _check_filled(self) -> None:
+        texts = [spec for spec in self.inputs if spec.modality == "text"]
+        for spec in self.inputs:
+            if not spec.filled:
+                continue
+            of = [text for text in texts if spec.of in (None, text.name)]
+            if len(of) != 1:
+                names = ", ".join(text.name for text in texts) or "there is none"
+                raise ValueError(f'input {spec.name} must say which text it goes with, of = "...": {names}')
+            if of[0].shape != spec.shape:
+                raise ValueError(f"input {spec.name} must have the shape of {of[0].name}, {list(of[0].shape)}")
 
     def _check_remote(self) -> None:
         if (self.format == "remote") != (self.remote is not None):

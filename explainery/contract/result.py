@@ -25,13 +25,15 @@ class Attribution(_Frozen):
     """One input's attribution, without its numbers: they are arrays named in `tensors.py`.
 
     `shape` is one row of the input, or [number of groups] when feature groups made the players; `features` names the
-    entries of the last axis, where they have names.
+    entries of the last axis, where they have names. `offsets`: of a text that was given as a string, where each entry begins
+    and ends in it, in characters (Unicode code points).
     """
 
     input: str
     shape: tuple[int, ...]
     datatype: Literal["FP32", "FP64"]
     features: tuple[str, ...] | None = None
+    offsets: tuple[tuple[int, int], ...] | None = None
     layer: str | None = None
     """The layer whose output was attributed to; `input` names it, too. None for an input of the model."""
 

@@ -3,7 +3,7 @@
 Stored form: safetensors. A result is one safetensors blob: its header carries the `Result` as JSON under "result", its
 tensors are stacked over the job's rows:
 
-    attributions.<input>      [rows, *shape of the attribution]
+    attributions.<input>      [rows, *shape of the attribution], filled up with zeros where rows have different ones
     standard_error.<input>    the same shape, for sampling methods
     maps.<name>[.<layer>]     [rows, *shape of the map], for methods that give any
     instance_output, baseline_output    [rows]
@@ -16,7 +16,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from explainery.contract.errors import InputNotFinite, InvalidInput
@@ -56,6 +56,18 @@ def header(blob: bytes) -> dict[str, str]:
     return dict(json.loads(blob[8 : 8 + size]).get("__metadata__", {}))
 
 
+def given_rows(blob: bytes, row: int) -> dict[str, NDArray[Any] | bytes]:
+    """Row `row` of a job's stored inputs by input name: numbers as they were sent, files and texts as their bytes."""
+    found: dict[str, NDArray[Any] | bytes] = {}
+    for name, array in unpack(blob).items():
+        kind, _, rest = name.partition("/")
+        if kind == "input" and row < len(array):
+            found[rest] = array[row]
+        elif kind == "encoded" and rest.rpartition("/")[2] == str(row):
+            found[rest.rpartition("/")[0]] = array.tobytes()
+    return found
+
+
 def pack_result(result: Result, arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """A result and its arrays as one blob."""
     return pack(arrays, {"result": result.model_dump_json()})
@@ -85,14 +97,19 @@ def result_document(blob: bytes) -> dict[str, Any]:
     for row, explanation in enumerate(document["explanations"]):
         for attribution in explanation["attributions"]:
             name = attribution["input"]
-            attribution["data"] = arrays[f"attributions.{name}"][row].reshape(-1)
+            attribution["data"] = own_part(arrays[f"attributions.{name}"][row], attribution["shape"]).reshape(-1)
             errors = arrays.get(f"standard_error.{name}")
-            attribution["standard_error"] = None if errors is None else errors[row].reshape(-1)
+            attribution["standard_error"] = None if errors is None else own_part(errors[row], attribution["shape"]).reshape(-1)
         for number, described in enumerate(result.explanations[row].maps):
-            explanation["maps"][number]["data"] = arrays[map_key(described)][row].reshape(-1)
+            explanation["maps"][number]["data"] = own_part(arrays[map_key(described)][row], described.shape).reshape(-1)
     for described, entry in zip(result.maps, document["maps"], strict=True):
         entry["data"] = arrays[map_key(described)].reshape(-1)
     return document
+
+
+def own_part(stacked: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
+    """What is a row's own of its place in a stack: texts have attributions of different lengths."""
+    return stacked[tuple(slice(size) for size in shape)]
 
 
 def map_key(described: MapInfo) -> str:

@@ -200,8 +200,12 @@ class JobStore:
 
     @store_errors()
     def inputs(self, job_id: str) -> bytes | None:
-        """A job's inputs, as long as they are kept."""
-        stored: Any = self._redis.get(key("inputs", job_id))
+        """A job's inputs, as long as they are kept: those of the job whose answer it shares are the same."""
+        found: Any = self._redis.hmget(key("job", job_id), "state", "result_of")
+        state, owner = found
+        if state is None:
+            return None
+        stored: Any = self._redis.get(key("inputs", job_id if owner is None else owner.decode()))
         return None if stored is None else self._payloads.fetch(bytes(stored))
 
     # --- the workers' side

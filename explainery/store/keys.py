@@ -6,7 +6,7 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | key | type | expires | written by |
 |---|---|---|---|
 | job:<id> | hash, the record | a day after it is forgotten, which is result_ttl_s after the job ended | every step |
-| inputs:<id> | string, safetensors or a pointer into the payload store | deleted when the job ends; kept while it is quarantined | admit, every step that ends a job |
+| inputs:<id> | string, safetensors or a pointer into the payload store | deleted when the job ends; kept while it is quarantined, and with keep_inputs as long as its result | admit, every step that ends a job |
 | result:<id> | string, safetensors or a pointer | result_ttl_s after the last job that shares it ended | finish, every step that ends a job |
 | sharers:<id> | set, ids of the jobs whose result is that of <id> | a day after the result | admit, finish, forget |
 | payload:<digest> | sorted set, who needs a payload (inputs:<id>, result:<id>) by the time until (ms) | when empty, or swept | admit, finish, every step that ends a job, sweep |
@@ -52,6 +52,7 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | offers | sorted set, offer digest by last heartbeat (microseconds: their order decides) | never | announce |
 | verdict:<digest>:<kind> | string, JSON: what the trial of a model's files has shown workers of that kind | trial_ttl_s after the trial; a refusal after an hour at most | the worker that held the trial |
 | trying:<digest>:<kind> | string, the worker that holds the trial of these files now | with the trial, or when it must have ended | the worker that holds the trial |
+| layers:<digest> | string, JSON: the layers of a model | trial_ttl_s after a worker said so last | a worker that has looked into it, or taken its trial's verdict |
 | changes | pub/sub channel: the id of a job that changed, and its state (none: forgotten) | - | every step |
 
 Indexes are ordered by admission, not by time: the order is unique, so a page never repeats or skips a job.

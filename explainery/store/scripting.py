@@ -77,6 +77,7 @@ def _constants(settings: Settings) -> str:
     }
     texts = {"DEADLINE_ERROR": _json(LATE), "LOST_ERROR": _json(LOST), "BANNED_ERROR": _json(BANNED)}
     lines = [f"local {name} = {value}" for name, value in numbers.items()]
+    lines.append(f"local KEEP_INPUTS = {'true' if settings.keep_inputs else 'false'}")
     lines += [f"local {name} = [==[{text}]==]" for name, text in {**texts, "POINTER": POINTER.decode()}.items()]
     return "\n".join((*lines, _weights(settings), _allowed()))
 

@@ -53,7 +53,7 @@ def submit() -> Response:
     asked = validated(JobRequest, read_json(request))
     tenant = read_tenant(request.headers.get(HEADER))
     terms = Terms(tenant, g.request_id, context.settings.max_rows, context.settings.dedupe)
-    admitted = admit(asked, context.shelf(), terms, job_id=job_id)
+    admitted = admit(asked, context.shelf(), terms, job_id=job_id, layers_of=context.layers.find)
     inputs = pack(admitted.arrays)
     g.job_id = job_id
     preference = read_preference(request.headers.get("Prefer"), context.settings.max_wait_s)
@@ -113,6 +113,7 @@ def cancel(job_id: str) -> Response:
 def forget(job_id: str) -> Response:
     """Delete a job, its inputs and its result for good; its id answers 410 from now on."""
     parts().bell.ring(parts().jobs.forget(known_id(job_id)))
+    parts().drawings.forget(job_id)
     return Response(status=204)
 
 

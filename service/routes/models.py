@@ -5,8 +5,9 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response, request
 
+from explainery.contract.errors import LayersUnknown
 from service.answers import accepted, json_answer
-from service.documents import model_document
+from service.documents import layers_document, model_document
 from service.openapi import answers
 from service.parts import parts
 from service.uploads import add_model
@@ -42,3 +43,18 @@ def get_model(name: str) -> Response:
     accepted("application/json")
     entries = parts().shelf().versions(name)
     return json_answer(model_document(entries[0].name, entries))
+
+
+@blueprint.get("/<name>/layers")
+@blueprint.doc(operation_id="get_layers", responses=answers("Layers", {200: "The layers."}))
+def get_layers(name: str) -> Response:
+    """List the layers of a model, the newest version or one as `name@version`, in the order in which they put out results."""
+    accepted("application/json")
+    entry = parts().shelf().usable(name)
+    layers = parts().layers.find(entry.digest)
+    if layers is None:
+        raise LayersUnknown(
+            f"No worker has looked into {entry.name}@{entry.version} yet, or it cannot be looked into; "
+            "ask again in a moment, see /v1/models for what works on it."
+        )
+    return json_answer(layers_document(entry, layers, parts().shelf().methods))

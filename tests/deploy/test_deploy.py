@@ -77,7 +77,7 @@ def test_images_run_as_nobody_in_particular(image):
 
 
 def test_the_service_image_installs_no_compute_library():
-    assert '".[service]"' in (ROOT / "deploy/Dockerfile.service").read_text()
+    assert '".[service,figures]"' in (ROOT / "deploy/Dockerfile.service").read_text()
 
 
 def test_redis_starts_as_compose_tells_it(compose, tmp_path):

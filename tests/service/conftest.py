@@ -14,8 +14,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from explainery.contract.job import JobRequest
 from explainery.settings import Settings
+from service.admission import Admitted, Terms, admit
 from service.app import create_app
+from service.shelf import Shelf
 
 
 def _beside(name: str) -> ModuleType:
@@ -37,6 +40,24 @@ HandWorker = _beside("hand_worker").HandWorker
 @pytest.fixture
 def offer() -> Any:
     return offers.OFFER
+
+
+@pytest.fixture
+def hand_worker() -> Any:
+    """The class of workers moved by hand, for a test that needs one with other settings."""
+    return HandWorker
+
+
+@pytest.fixture
+def enter(offer: Any) -> Any:
+    """Admit a request to what is on offer."""
+    shelf = Shelf(offer)
+
+    def run(**request: Any) -> Admitted:
+        asked = JobRequest.model_validate({"method": "kernel_shap", **request})
+        return admit(asked, shelf, Terms(max_rows=100), job_id="0" * 26)
+
+    return run
 
 
 @pytest.fixture

@@ -72,7 +72,14 @@ PAIR = card(
     CLASSES,
 )
 WAVES = card([{"name": "wave", "datatype": "FP32", "shape": (-1, 32), "modality": "series"}], CLASSES)
-WORDS = card([{"name": "tokens", "datatype": "INT64", "shape": (-1, -1), "modality": "text"}], CLASSES)
+WORDS = card([{"name": "tokens", "datatype": "INT64", "shape": (-1, -1), "modality": "text", "tokenizer": "t.json"}], CLASSES)
+BERT = card(
+    [
+        {"name": "ids", "datatype": "INT64", "shape": (-1, 16), "modality": "text", "tokenizer": "t.json"},
+        {"name": "mask", "datatype": "INT64", "shape": (-1, 16), "modality": "text_mask"},
+    ],
+    CLASSES,
+)
 
 
 def methods_of(gradients: bool) -> dict[str, Availability]:
@@ -97,6 +104,7 @@ OFFER = Offer(
         entry("pair", PAIR),
         entry("waves", WAVES, players=16),
         entry("words", WORDS),
+        entry("bert", BERT),
         entry("broken", LOAN, players=4, fault="model.onnx is missing; put it beside card.toml.", methods={}),
     ),
 )

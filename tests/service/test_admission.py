@@ -10,24 +10,12 @@ import pytest
 
 from explainery.contract.catalogue import Offer
 from explainery.contract.errors import RequestRefused
-from explainery.contract.job import JobRequest
-from service.admission import Admitted, Terms, admit
+from service.admission import Admitted
 from service.features import count_players
 from service.rows import ANY
 from service.shelf import Shelf
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
-
-
-@pytest.fixture
-def enter(offer: Offer) -> Any:
-    shelf = Shelf(offer)
-
-    def run(**request: Any) -> Admitted:
-        asked = JobRequest.model_validate({"method": "kernel_shap", **request})
-        return admit(asked, shelf, Terms(max_rows=100), job_id="0" * 26)
-
-    return run
 
 
 def arrays(admitted: Admitted) -> dict[str, Any]:

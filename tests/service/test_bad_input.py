@@ -28,6 +28,7 @@ LOAN = {"model": "loan", "method": "kernel_shap", "inputs": [tensor()]}
 DIGITS = {"model": "digits", "method": "kernel_shap", "instances": [image(PNG)]}
 HOUSE = {"model": "house", "method": "kernel_shap", "instances": [[0.5] * 40]}
 PAIR = {"model": "pair", "method": "kernel_shap", "instances": [{"left": [1, 2], "right": [3]}]}
+BERT = {"model": "bert", "method": "kernel_shap"}
 WAVES = {"model": "waves", "method": "kernel_shap", "instances": [[0.1] * 32]}
 
 
@@ -45,6 +46,10 @@ def sets(labels: Any) -> dict[str, Any]:
 
 def rows(*values: Any) -> dict[str, Any]:
     return {"model": "loan", "method": "kernel_shap", "instances": list(values)}
+
+
+def words(*values: Any, **more: Any) -> dict[str, Any]:
+    return {"model": "words", "method": "kernel_shap", "instances": list(values), **more}
 
 
 ROW = {"age": 1, "income": 2, "sex": "m", "debt": 3}
@@ -123,7 +128,27 @@ CASES: dict[str, tuple[Any, str, str]] = {
     "feature type": (rows({**ROW, "age": CANARY}), "invalid_input", "only numbers"),
     "input names": ({**PAIR, "instances": [{"left": [1, 2]}]}, "invalid_input", "exactly these inputs: left, right"),
     "bare row": ({**PAIR, "instances": [[1, 2]]}, "invalid_input", "exactly these inputs"),
-    "text": ({"model": "words", "method": "kernel_shap", "instances": [CANARY]}, "invalid_input", "not supported yet"),
+    "text for a table": (rows(CANARY), "invalid_input", "only numbers"),
+    "empty text": (words(" \n"), "invalid_input", "instances.0 is an empty text"),
+    "long text": (words("a", CANARY * 100_000), "invalid_input", "instances.1 has more than 1000000 characters"),
+    "text and ids": (words(CANARY, [1, 2, 3]), "invalid_input", "as a string, or none"),
+    "text and nothing": (words(CANARY, None), "invalid_input", "as a string, or none"),
+    "a file for a text": (words(image(PNG)), "invalid_input", "is not an image"),
+    "an object for a text": (words({"text": CANARY}), "invalid_input", "not an object"),
+    "ids with fractions": (words([1.5]), "invalid_input", "only whole numbers"),
+    "mask sent": ({**BERT, "instances": [{"ids": [1] * 16, "mask": [1] * 16}]}, "invalid_input", "names mask, which"),
+    "mask as tensor": (
+        {**BERT, "inputs": [tensor(name=name, datatype="INT64", shape=[1, 16], data=[1] * 16) for name in ("ids", "mask")]},
+        "invalid_input", "names mask, which the tokenizer of input ids fills: leave it out",
+    ),
+    "mean of texts": (words(CANARY, baseline="mean"), "invalid_baseline", "is not for texts"),
+    "blurred text": (words(CANARY, baseline="blur"), "invalid_baseline", "is not for texts"),
+    "text as baseline": (words(CANARY, baseline={"tensor": CANARY}), "invalid_baseline", "whole numbers"),
+    "texts as background": (words(CANARY, baseline={"background": [CANARY]}), "invalid_baseline", "files or texts"),
+    "features of a text": (words(CANARY, params={"features": "letters"}), "invalid_parameter", '"words"'),
+    "grid of a text": (words(CANARY, params={"features": {"grid": 2}}), "invalid_parameter", '"tokens", "words", "sentences"'),
+    "text unit": (words(CANARY, params={"features": {"text": "lines"}}), "invalid_parameter", "tokens, words, sentences"),
+    "words of a table": (loan(params={"features": "words"}), "invalid_parameter", "does not fit input row (tabular)"),
     "base64": ({**DIGITS, "instances": [{"b64": CANARY + "!", "media_type": "image/png"}]}, "invalid_input", "base64"),
     "not png": ({**DIGITS, "instances": [image(b"GIF89a")]}, "invalid_input", "does not hold a file of type image/png"),
     "media type": ({**DIGITS, "instances": [image(PNG, "image/gif")]}, "invalid_input", "image/png or image/jpeg"),

@@ -25,7 +25,7 @@ def test_models_show_cards_versions_and_what_works(client: FlaskClient) -> None:
 
 def test_methods_describe_their_parameters(client: FlaskClient) -> None:
     methods = {method["name"]: method for method in client.get("/v1/methods").json["methods"]}
-    assert set(methods) == {"auto", "exact_shapley", "kernel_shap", "integrated_gradients", "occlusion"}
+    assert set(methods) == {"auto", "exact_shapley", "kernel_shap", "integrated_gradients", "occlusion", "tcav"}
     samples = methods["kernel_shap"]["params"][0]
     assert {name: samples[name] for name in ("name", "type", "unit", "default", "minimum", "maximum")} == {
         "name": "samples", "type": "integer", "unit": "calls", "default": 2048, "minimum": 4, "maximum": 1e6,

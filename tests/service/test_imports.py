@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BLOCKED = ("torch", "onnx", "onnxruntime", "scipy", "PIL", "sklearn", "workers")
+BLOCKED = ("torch", "onnx", "onnxruntime", "scipy", "PIL", "tokenizers", "sklearn", "workers")
 PROGRAM = f"""
 import sys
 

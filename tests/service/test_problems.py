@@ -52,6 +52,11 @@ def test_405_names_what_is_allowed(client: FlaskClient) -> None:
     assert "POST" in client.put("/v1/explanations").headers["Allow"]
 
 
+def at(rule: str) -> str:
+    """A path that a rule matches."""
+    return rule.replace("<job_id>", "0" * 26).replace("<kind>.<form>", "bars.svg")
+
+
 def test_a_media_type_nobody_can_give_is_406_on_every_route_of_the_api(app: Flask, client: FlaskClient) -> None:
     routes = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/v1/") and rule.methods]
     assert len(routes) >= 10
@@ -59,7 +64,7 @@ def test_a_media_type_nobody_can_give_is_406_on_every_route_of_the_api(app: Flas
         method = min(rule.methods - {"HEAD", "OPTIONS"})
         if method == "DELETE":  # it answers without a body
             continue
-        path = rule.rule.replace("<job_id>", "0" * 26).replace("<name>", "loan")
+        path = at(rule.rule).replace("<name>", "loan")
         is_problem(client.open(path, method=method, headers={"Accept": "image/png"}), 406, "not_acceptable")
 
 
@@ -70,7 +75,7 @@ def test_every_route_has_the_shape_when_redis_is_away(app: Flask, client: FlaskC
             if not rule.rule.startswith("/v1/explanations/") and rule.rule != "/readyz":
                 continue
             method = min(rule.methods - {"HEAD", "OPTIONS"})
-            answer = client.open(rule.rule.replace("<job_id>", "0" * 26), method=method)
+            answer = client.open(at(rule.rule), method=method)
             is_problem(answer, 503, "store_unavailable")
             assert int(answer.headers["Retry-After"]) >= 1
             assert answer.json["retryable"] is True

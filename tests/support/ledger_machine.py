@@ -664,7 +664,8 @@ class LedgerMachine(RuleBasedStateMachine):
             assert image.values["result"].get(owner) == self.results[owner]
         assert set(image.values["result"]) == {job.owner or job.id for job in done}
         computing = {job.id for job in self.known.values() if job.open and not job.follows}
-        assert set(image.values["inputs"]) == computing | {job.id for job in self.known.values() if job.quarantined}
+        kept = {job.owner or job.id for job in done} if self.ledger.settings.keep_inputs else set()
+        assert set(image.values["inputs"]) == computing | kept | {job.id for job in self.known.values() if job.quarantined}
 
     def payloads_are_held(self, image: Image) -> None:
         """Whatever points to a payload keeps it, as long as it may be asked for; what is gone keeps none."""

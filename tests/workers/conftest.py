@@ -48,12 +48,13 @@ def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     repos.add_onnx_linear(folder, "onnx", WEIGHTS[:, None])
     repos.add_onnx_linear(folder, "onnx-fixed", WEIGHTS[:, None], batch=3)
     repos.add_stub(folder, "series", 40, inputs=series.replace("FP32", "FP64"), weights=np.arange(40.0).tolist())
+    repos.add_torch(folder, "tokens", "inner_nets:encoder", {}, repos.tensor_input("input", [9, 8]), repos.output(3))
     return folder
 
 
 @pytest.fixture(scope="session")
 def lab_settings(models_folder: Path) -> Settings:
-    return dataclasses.replace(load({}), models=str(models_folder), factories=("nets",), device="cpu", threads=1)
+    return dataclasses.replace(load({}), models=str(models_folder), factories=("nets", "inner_nets"), device="cpu", threads=1)
 
 
 @pytest.fixture(scope="session")

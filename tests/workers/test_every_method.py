@@ -11,18 +11,23 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from explainery.contract.catalogue import MethodSpec
+from explainery.contract.catalogue import MethodSpec, Verdict
 from explainery.contract.job import Baseline
 from explainery.contract.result import Result
+from explainery.contract.tensors import map_key
 from workers.game import Explaining
 from workers.local import Local, Order
+from workers.named_layers import layers_seen
 from workers.offering import offer_of
 from workers.questions import Gradients, Internals, Solution, Values
 from workers.registry import discover
 
 METHODS = sorted(name for name, plugin in discover().methods.items() if plugin.SPEC.level == "row")
-MODELS = ("linear", "product", "max", "mlp", "smooth", "cnn", "table", "both", "onnx", "onnx-fixed", "series")
+MODELS = ("linear", "product", "max", "mlp", "smooth", "cnn", "table", "both", "onnx", "onnx-fixed", "series", "tokens")
 WEIGHTS = np.array([2.0, -1.0, 0.5, 3.0])
+
+RULELESS = {("lrp", "tokens")}
+"""What is refused by name when it is tried: an operation has no rule."""
 
 pytestmark = pytest.mark.parametrize("method", METHODS)
 
@@ -38,7 +43,11 @@ def rows_for(lab: Local, model: str, count: int = 3) -> dict[str, NDArray[Any]]:
 
 
 def works_on(lab: Local, method: str, model: str) -> bool:
-    entries = {entry.name: entry for entry in offer_of(lab.registry, lab.repository.scan(), lab.settings).models}
+    found = lab.repository.scan()
+    loaded = lab.load(model)
+    verdict: Verdict = getattr(loaded.model, "verdict", Verdict())
+    looked_into = {loaded.ref.digest: verdict.model_copy(update={"layers": layers_seen(loaded.model)})}
+    entries = {entry.name: entry for entry in offer_of(lab.registry, found, lab.settings, looked_into.get).models}
     entry, spec = entries[model], lab.registry.methods[method].SPEC
     fits = spec.max_players is None or (entry.players or 0) <= spec.max_players
     return entry.methods[method].available and fits
@@ -46,7 +55,27 @@ def works_on(lab: Local, method: str, model: str) -> bool:
 
 def linear_for(lab: Local, method: str) -> str:
     """f = w.x + 1: as a stub, or as a module for methods that look inside."""
-    return "linear-torch" if "internals" in lab.registry.methods[method].SPEC.asks else "linear"
+    spec = lab.registry.methods[method].SPEC
+    if spec.layer is not None:
+        pytest.skip("looks at a layer: checked in tests/workers/inside")
+    return "linear-torch" if "internals" in spec.asks else "linear"
+
+
+def any_for(lab: Local, method: str) -> str:
+    """A model that the method works on."""
+    spec = lab.registry.methods[method].SPEC
+    homes = {
+        None: "linear-torch" if "internals" in spec.asks else "linear",
+        "map": "cnn",
+        "attention": "tokens",
+        "any": "smooth",
+    }
+    return homes[spec.layer]
+
+
+def answers(arrays: dict[str, NDArray[Any]]) -> list[str]:
+    """What a method answers with: attributions and maps."""
+    return sorted(key for key in arrays if key.startswith(("attributions.", "maps.")))
 
 
 def explain(
@@ -57,7 +86,7 @@ def explain(
 
 @pytest.mark.parametrize("model", MODELS)
 def test_shapes_and_finiteness(lab: Local, method: str, model: str) -> None:
-    if not works_on(lab, method, model):
+    if not works_on(lab, method, model) or (method, model) in RULELESS:
         pytest.skip("the catalogue refuses it")
     result, arrays = explain(lab, method, model, rows_for(lab, model))
     assert len(result.explanations) == 3
@@ -66,8 +95,14 @@ def test_shapes_and_finiteness(lab: Local, method: str, model: str) -> None:
             array = arrays[f"attributions.{described.input}"]
             assert array.shape == (3, *described.shape)
             assert np.isfinite(array).all()
+            if described.layer is not None:
+                continue
             row_shape = lab.load(model).card.input(described.input).row_shape
             assert described.shape == row_shape or described.features is not None
+        for described in explanation.maps:
+            assert arrays[map_key(described)].shape == (3, *described.shape)
+            assert len(described.axes) == len(described.shape)
+        assert explanation.attributions or explanation.maps
 
 
 def test_exact_on_a_linear_model(lab: Local, method: str) -> None:
@@ -90,7 +125,7 @@ def test_exact_on_a_linear_model(lab: Local, method: str) -> None:
 def test_completeness_where_promised(lab: Local, method: str, model: str) -> None:
     if not lab.registry.methods[method].SPEC.completeness:
         pytest.skip("promises none")
-    if not works_on(lab, method, model):
+    if not works_on(lab, method, model) or (method, model) in RULELESS:
         pytest.skip("the catalogue refuses it")
     result, arrays = explain(lab, method, model, rows_for(lab, model))
     for row, explanation in enumerate(result.explanations):
@@ -102,10 +137,10 @@ def test_completeness_where_promised(lab: Local, method: str, model: str) -> Non
         assert gap <= 0.01 or explanation.quality.converged is False
 
 
-@pytest.mark.parametrize("model", ["product", "mlp", "cnn", "both"])
+@pytest.mark.parametrize("model", ["product", "mlp", "cnn", "both", "tokens"])
 def test_a_row_does_not_depend_on_its_company(lab: Local, method: str, model: str) -> None:
     """The same alone, among other rows and other jobs, in another order, and when done again elsewhere."""
-    if not works_on(lab, method, model):
+    if not works_on(lab, method, model) or (method, model) in RULELESS:
         pytest.skip("the catalogue refuses it")
     inputs = rows_for(lab, model, 5)
     alone = [explain(lab, method, model, {name: rows[n : n + 1] for name, rows in inputs.items()}, seed=7)[1] for n in range(5)]
@@ -116,19 +151,20 @@ def test_a_row_does_not_depend_on_its_company(lab: Local, method: str, model: st
         [Order(method, rows_for(lab, model, 2), {}, seed=3), Order(method, backwards, {}, seed=7), Order(method, inputs, {})],
     )
     _, again = explain(Local(lab.settings), method, model, inputs, seed=7)
-    for name in inputs:
-        key = f"attributions.{name}"
+    for key in answers(together):
         expected = together[key]
         scale = max(float(np.abs(expected).max()), 1.0)
         for row in range(5):
-            np.testing.assert_allclose(alone[row][key][0], expected[row], atol=1e-6 * scale)
-        np.testing.assert_allclose(among[1][1][key][::-1], expected, atol=1e-6 * scale)
-        np.testing.assert_allclose(again[key], expected, atol=1e-6 * scale)
+            np.testing.assert_allclose(alone[row][key][0], expected[row], atol=3e-6 * scale)
+        np.testing.assert_allclose(among[1][1][key][::-1], expected, atol=3e-6 * scale)
+        np.testing.assert_allclose(again[key], expected, atol=3e-6 * scale)
 
 
 def test_process_wide_random_state_is_untouched(lab: Local, method: str) -> None:
+    home = any_for(lab, method)
+    rows = rows_for(lab, home)
     before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
-    explain(lab, method, linear_for(lab, method), {"input": np.ones((2, 4))})
+    explain(lab, method, home, rows)
     assert (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()) == before
 
 
@@ -151,10 +187,12 @@ def test_asks_only_what_its_spec_says(lab: Local, method: str, monkeypatch: pyte
             answer = yield question
 
     monkeypatch.setattr(plugin, "explain", recording)
-    result, _ = explain(lab, method, linear_for(lab, method), {"input": np.ones((1, 4))}, params={})
+    home = any_for(lab, method)
+    rows = {name: array[:1] for name, array in rows_for(lab, home).items()}
+    result, _ = explain(lab, method, home, rows, params={})
     names = {Values: "values", Gradients: "gradients", Internals: "internals"}
     assert {names[type(question)] for question in asked} <= set(spec.asks)
-    players = 4
+    players = sum(array.size for array in rows.values())
     assert sum(question.evaluations for question in asked) <= plugin.cost(players, result.params)
     assert result.cost.gradient_evaluations == sum(q.evaluations for q in asked if isinstance(q, (Gradients, Internals)))
     frame = result.cost.model_evaluations - sum(q.evaluations for q in asked if isinstance(q, Values))
@@ -166,11 +204,13 @@ def test_seed(lab: Local, method: str) -> None:
     """A random method gives another answer under another seed, any method the same under the same."""
     spec = lab.registry.methods[method].SPEC
     small = {"samples": 40, "tolerance": 0.0} if method == "kernel_shap" else {"samples": 8} if spec.random else {}
-    inputs = rows_for(lab, "smooth", 1)
+    home = any_for(lab, method) if spec.layer in ("map", "attention") else "smooth"
+    inputs = rows_for(lab, home, 1)
     params = {"features": "elements", **small} if method == "kernel_shap" else small
-    first = explain(lab, method, "smooth", inputs, seed=1, params=params)[1]["attributions.input"]
-    second = explain(lab, method, "smooth", inputs, seed=2, params=params)[1]["attributions.input"]
-    again = explain(lab, method, "smooth", inputs, seed=1, params=params)[1]["attributions.input"]
+    first, second, again = (
+        np.concatenate([arrays[key].reshape(-1) for key in answers(arrays)])
+        for arrays in (explain(lab, method, home, inputs, seed=seed, params=params)[1] for seed in (1, 2, 1))
+    )
     assert np.allclose(first, again, rtol=0, atol=1e-6)  # chunks are cut by how fast the machine is, and sums round by chunk
     assert np.allclose(first, second, rtol=0, atol=1e-6) is not spec.random
 

@@ -36,6 +36,7 @@ TIMES = spec("series", 40, 2)
 CHANNELS_FIRST = spec("series", 2, 40, layout="NCT")
 SHORT = spec("series", 5)
 CUBE = spec("tensor", 2, 3, 4)
+TEXT = spec("text", 6, datatype="INT64", tokenizer="tokenizer.json")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ CUTS = {
     "series, channels first": Cut("series", CHANNELS_FIRST, None, 14, False),
     "series, short": Cut("series", SHORT, None, 5, False),
     "series, window": Cut("series", TIMES, {"window": 7}, 6, True),
+    "text, once it is cut": Cut("text", TEXT, None, 6, True),
     "series, window too long": Cut("series", TIMES, {"window": 1000}, 1, True),
 }
 
@@ -130,6 +132,7 @@ WRONG = {
         [{"grid": 2}, {"window": 2}, {"groups": {"x": ["unknown"]}}, {"groups": {"x": ["a"], "y": ["a"]}},
          {"groups": {"x": ["a", "a"]}}],
     ),
+    "text": (TEXT, [{"grid": 2}, {"window": 2}, {"groups": {"a": ["b"]}}]),
     "image": (PICTURE, [{"window": 2}, {"groups": {"a": ["b"]}}, {"grid": 11}, {"grid": [2, 13]}, {"grid": [1, 2, 3]}]),
     "series": (TIMES, [{"grid": 2}, {"groups": {"a": ["b"]}}, {"window": [2, 3]}]),
 }  # fmt: skip

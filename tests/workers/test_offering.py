@@ -22,7 +22,8 @@ from workers.verdicts import Verdicts
 
 REGISTRY = discover()
 GRADIENTS = sorted(name for name, method in REGISTRY.methods.items() if "gradients" in method.SPEC.asks)
-OTHERS = sorted(set(REGISTRY.methods) - set(GRADIENTS))
+INSIDE = sorted(name for name, method in REGISTRY.methods.items() if "internals" in method.SPEC.asks)
+OTHERS = sorted(set(REGISTRY.methods) - set(GRADIENTS) - set(INSIDE))
 
 
 def offer(folder: Path, **settings: Any) -> Offer:
@@ -44,7 +45,10 @@ def test_methods_and_runtimes_are_all_offered(tmp_path: Path) -> None:
 def test_every_method_works_on_a_differentiable_model(tmp_path: Path) -> None:
     repos.add_stub(tmp_path, "m", 4, version=3)
     found = entry(tmp_path)
-    assert all(availability.available and availability.reason is None for availability in found.methods.values())
+    for name, availability in found.methods.items():
+        inside = "internals" in REGISTRY.methods[name].SPEC.asks
+        assert availability.available is not inside
+        assert "a closed form has no layers" in str(availability.reason) if inside else availability.reason is None
     assert (found.name, found.version, found.runtime, found.players, found.fault) == ("m", 3, "stub", 4, None)
 
 
@@ -112,8 +116,10 @@ def test_code_formats_need_leave(tmp_path: Path) -> None:
 
 def test_a_format_or_modality_that_nothing_serves(tmp_path: Path) -> None:
     repos.add_stub(tmp_path, "m", 4)
-    repos.add_stub(tmp_path, "words", 0, inputs=repos.tensor_input("input", [-1], modality="text"))
-    stubless = dataclasses.replace(REGISTRY, runtimes={"onnx": REGISTRY.runtimes["onnx"]})
+    text = repos.tensor_input("input", [-1], "INT64", "text", tokenizer="tokenizer.json")
+    (repos.add_stub(tmp_path, "words", 0, inputs=text) / "tokenizer.json").write_text("{}")
+    textless = {name: plugin for name, plugin in REGISTRY.modalities.items() if name != "text"}
+    stubless = dataclasses.replace(REGISTRY, runtimes={"onnx": REGISTRY.runtimes["onnx"]}, modalities=textless)
     settings = Settings(models=str(tmp_path))
     alien, words = offer_of(stubless, Repository(str(tmp_path)).scan(), settings).models
     assert alien.fault == "No runtime here loads format 'stub'."

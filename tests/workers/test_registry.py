@@ -54,7 +54,7 @@ def test_the_house_has_its_own() -> None:
     found = discover()
     assert {"saliency", "kernel_shap", "exact_shapley", "integrated_gradients"} <= set(found.methods)
     assert set(found.runtimes) == {"torch", "onnx", "remote", "stub"}
-    assert set(found.modalities) == {"image", "series", "tabular", "tensor"}
+    assert set(found.modalities) == {"image", "series", "tabular", "tensor", "text"}
 
 
 def test_a_format_finds_its_runtime() -> None:
@@ -69,12 +69,12 @@ def test_files_of_a_plugin_folder_are_found(tmp_path: Path) -> None:
     drop(tmp_path, "methods/mine.py", METHOD.format(name="mine"))
     drop(tmp_path, "methods/_not_this.py", "raise RuntimeError")
     drop(tmp_path, "runtimes/far.py", RUNTIME.format(name="far", format="floppy"))
-    drop(tmp_path, "modalities/text.py", MODALITY)
+    drop(tmp_path, "modalities/sound.py", MODALITY)
     found = discover([str(tmp_path)])
     assert found.methods["mine"].SPEC.title == "Mine"
     assert "saliency" in found.methods
     assert found.runtime_of("floppy") is found.runtimes["far"]
-    assert "text" in found.modalities
+    assert "sound" in found.modalities
     assert "mine" not in discover().methods
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from types import FunctionType
 from typing import Any
 
@@ -35,21 +33,21 @@ ALIASES = {
 """Functions that do the same under several names."""
 
 
-@dataclass(frozen=True)
 class Call:
-    """`func(*args, **kwargs)`, and the function's plain name: `relu` for all spellings, `relu_` for those in place."""
+    """`func(*args, **kwargs)`, and the function's plain name: `relu` for all spellings, `relu_` for those in place.
 
-    func: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
+    A plain class: one is made for every function that a model calls.
+    """
 
-    @cached_property
-    def name(self) -> str:
-        """The plain name."""
-        name = plain_name(self.func)
-        if isinstance(self.func, FunctionType) and self.kwargs.get("inplace"):
-            return name + "_"
-        return name
+    __slots__ = ("_varying", "args", "func", "kwargs", "name")
+
+    def __init__(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        self.func = func
+        self.args = args
+        self.kwargs = kwargs
+        name = plain_name(func)
+        self.name = name + "_" if kwargs.get("inplace") and isinstance(func, FunctionType) else name
+        self._varying: tuple[torch.Tensor, ...] | None = None
 
     @property
     def in_place(self) -> bool:
@@ -66,10 +64,12 @@ class Call:
         """Every tensor among the arguments, those in lists too."""
         return tensors_in((self.args, self.kwargs))
 
-    @cached_property
+    @property
     def varying(self) -> tuple[torch.Tensor, ...]:
         """The tensors that depend on the inputs, each once: parameters are frozen, so they are those with a gradient."""
-        return tuple({id(tensor): tensor for tensor in self.tensors if tensor.requires_grad}.values())
+        if self._varying is None:
+            self._varying = tuple({id(tensor): tensor for tensor in self.tensors if tensor.requires_grad}.values())
+        return self._varying
 
     def run(self) -> Any:
         """What the function itself answers."""
@@ -88,7 +88,7 @@ class Call:
         """The call that answers what this one writes."""
         base = self.name[:-1]
         if self.python:
-            return replace(self, kwargs={**self.kwargs, "inplace": False})
+            return Call(self.func, self.args, {**self.kwargs, "inplace": False})
         return Call(_fresh(self.func, base), self.args, self.kwargs)
 
     def bound(self, *names: str) -> dict[str, Any]:
@@ -150,8 +150,3 @@ def _fresh(func: Callable[..., Any], base: str) -> Callable[..., Any]:
         if hasattr(place, base):
             return getattr(place, base)  # type: ignore[no-any-return]
     raise AttributeError(base)
-
-
-def takes_in_place(func: Callable[..., Any]) -> bool:
-    """Whether a Python function has a parameter `inplace`."""
-    return "inplace" in inspect.signature(func).parameters

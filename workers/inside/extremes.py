@@ -9,7 +9,6 @@ from __future__ import annotations
 import torch
 
 from workers.inside.answered import answered
-from workers.inside.rescale import NEAR
 
 
 def of_winners(value: torch.Tensor, x: torch.Tensor, places: torch.Tensor, axis: int) -> torch.Tensor:
@@ -24,8 +23,10 @@ def of_winners(value: torch.Tensor, x: torch.Tensor, places: torch.Tensor, axis:
         flat = torch.gather(x, -1, places)
         top, other = flat.narrow(axis, 0, half), flat.narrow(axis, half, half)
         larger = torch.maximum(top, other)
-        own = _share(larger - other, step.gather(-1, here), alone=here == there)
-        rest = _share(top - larger, step.gather(-1, there), alone=torch.zeros_like(here, dtype=torch.bool))
+        own_step, rest_step = step.gather(-1, here), step.gather(-1, there)
+        # where nothing changed at the one place that wins at both, the maximum's own slope
+        own = torch.where((own_step == 0) & (here == there), 1.0, _share(larger - other, own_step))
+        rest = _share(top - larger, rest_step)
     points = x.narrow(axis, 0, half)
     surrogate = points.gather(-1, here) * own + points.gather(-1, there) * rest
     return answered(lambda: value, surrogate.reshape(_halved(value, axis)), axis)
@@ -35,7 +36,6 @@ def _halved(value: torch.Tensor, axis: int) -> list[int]:
     return [size // 2 if place == axis else size for place, size in enumerate(value.shape)]
 
 
-def _share(change: torch.Tensor, step: torch.Tensor, alone: torch.Tensor) -> torch.Tensor:
-    """A share per unit of the input's difference; where there is none, the maximum's own slope."""
-    near = ~(step.abs() >= NEAR)
-    return torch.where(near, (alone & near).to(step.dtype), change / torch.where(near, 1.0, step))
+def _share(change: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+    """A share per unit of the input's difference, nothing where there is none: differences of the same numbers, and exact."""
+    return change / torch.where(step == 0, 1.0, step)

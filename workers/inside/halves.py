@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from workers.inside.calls import Call, tensors_in
+from workers.inside.kinds import CONVOLUTIONS, ELEMENTWISE, NORMS_BY_NUMBERS, POOLS_OF_MAXIMA
 from workers.inside.notes import Notes
 
 VIEWS = frozenset({
@@ -27,6 +28,10 @@ REDUCTIONS = frozenset({"sum", "mean", "nansum", "amax", "amin", "max", "min", "
 
 ROWWISE = frozenset({"linear", "contiguous", "clone", "to", "dropout"})
 """Functions of the last axis."""
+
+
+STILL = ELEMENTWISE | CONVOLUTIONS | NORMS_BY_NUMBERS | POOLS_OF_MAXIMA | {"linear"}
+"""Functions that leave every axis where it is."""
 
 
 class Mixed(Exception):
@@ -64,6 +69,8 @@ class Axes:
 
     def follow(self, call: Call, result: Any) -> None:
         """Note where the points are in what a function answered. Raises Mixed."""
+        if call.name in STILL and not len(self._moved) and not len(self._merged):
+            return
         outputs = [tensor for tensor in tensors_in(result) if tensor.requires_grad]
         if call.name in FOLDS or (len(self._merged) and any(tensor in self._merged for tensor in call.varying)):
             for output in outputs:

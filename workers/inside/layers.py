@@ -96,7 +96,7 @@ def _looked(net: Net, inputs: Mapping[str, torch.Tensor], rows: int) -> tuple[di
         return tensor
 
     with torch.no_grad():
-        net.run(inputs, listen, lambda where: Attention(where, heard))
+        net.run(inputs, listen, lambda where: Attention(where, heard), located=True)
     return outputs, weights
 
 

@@ -48,9 +48,14 @@ class Net(Protocol):
         ...
 
     def run(
-        self, inputs: Mapping[str, torch.Tensor], taps: Mapping[str, Tap] | Listener, mode: Mode | None = None
+        self,
+        inputs: Mapping[str, torch.Tensor],
+        taps: Mapping[str, Tap] | Listener,
+        mode: Mode | None = None,
+        *,
+        located: bool = False,
     ) -> torch.Tensor:
-        """The explained output, [points, columns]. Raises MemoryError."""
+        """The explained output, [points, columns]. `located`: the mode needs to know where it is. Raises MemoryError."""
         ...
 
     def overridden(self, inputs: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], taps: Mapping[str, Tap]) -> Any:

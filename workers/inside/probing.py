@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from explainery.contract.errors import InvalidTarget
-from workers.device import memory_or
+from explainery.contract.errors import InvalidTarget, OperationWithoutRule
+from workers.device import memory_or, slopes
 from workers.inside.attention import Attention
 from workers.inside.backward import Backward
 from workers.inside.layers import Layer, Rows
-from workers.inside.net import Mode, Net, Tap
+from workers.inside.net import Net, Tap
 from workers.inside.rules import backward_of
 from workers.inside.summary import summarised
 from workers.plugins import Shown
@@ -95,14 +95,14 @@ class _Probing:
             self._caught[probe.start] = given
             answer: torch.Tensor = self._net.overridden(inputs, {probe.start: given.clone()}, taps)
             return answer
-        return self._net.run(inputs, taps, self._mode())
-
-    def _mode(self) -> Mode | None:
-        if self._probe.of == "attention":
-            return lambda where: Attention(where, self._heard)
-        if self._probe.rules is None:
-            return None
-        return self._changed
+        if probe.of == "attention":
+            return self._net.run(inputs, taps, lambda where: Attention(where, self._heard), located=True)
+        if probe.rules is None:
+            return self._net.run(inputs, taps)
+        try:
+            return self._net.run(inputs, taps, self._changed)
+        except OperationWithoutRule:  # once more, to say where
+            return self._net.run(inputs, taps, self._changed, located=True)
 
     def _changed(self, where: Any) -> Any:
         self._backward = backward_of(self._probe.rules, where)  # type: ignore[arg-type]  # the caller has looked
@@ -184,4 +184,4 @@ class _Probing:
             return [torch.zeros_like(tensor) for tensor in wanted]
         relevance = self._backward is not None and self._backward.relevance
         seed = scores.detach() if relevance else torch.ones_like(scores)
-        return list(torch.autograd.grad(scores, wanted, seed, allow_unused=True, materialize_grads=True))
+        return slopes(scores, wanted, seed)

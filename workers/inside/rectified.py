@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
+from torch.nn import functional
 
-from workers.inside.calls import Call
+from workers.inside.affine import batch_norm_numbers
+from workers.inside.calls import Call, plain_name
+from workers.inside.frozen_norm import scaled
 from workers.inside.recurrence import is_packed, rnn_relu
 from workers.inside.ruled import Ruled
 
@@ -37,6 +40,15 @@ def _clamp(mode: Rectifying, call: Call) -> Any:
     return _relu(mode, call) if high is None and not isinstance(low, torch.Tensor) and low == 0 else call.run()
 
 
+def _norm(call: Call) -> Any:
+    """A batch normalisation in evaluation, which is cheaper to differentiate than torch does it."""
+    bound = call.bound("input", "running_mean", "running_var", "weight", "bias", "training")
+    fixed = not bound["training"] and bound["running_var"] is not None
+    if not fixed or len(call.varying) != 1 or call.varying[0] is not bound["input"]:
+        return call.run()
+    return scaled(bound["input"], call.run, batch_norm_numbers(call)[0])
+
+
 class Rectifying(Ruled):
     """`guided`: whether a gradient also stops where the forward pass did. `changed`: how many ReLUs the pass has met."""
 
@@ -47,6 +59,15 @@ class Rectifying(Ruled):
     def __init__(self, options: Mapping[str, Any], where: Callable[[], str] = lambda: "") -> None:
         super().__init__(options, where)
         self.changed = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Answer one call; what is no ReLU is not looked at any closer."""
+        name = plain_name(func)
+        if name == "batch_norm" and func is functional.batch_norm:
+            return _norm(Call(func, args, dict(kwargs or {})))
+        if name.removesuffix("_") not in self.rules and name not in self.parts:
+            return func(*args, **(kwargs or {}))
+        return super().__torch_function__(func, types, args, kwargs)
 
     def answer(self, call: Call) -> Any:
         """ReLUs by the rule, all else as torch has it: nothing is refused."""

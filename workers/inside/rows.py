@@ -37,6 +37,8 @@ def _from(sample: NDArray[Any], spec: InputSpec, count: int) -> NDArray[Any]:
 
 def _random(spec: InputSpec, length: int, count: int, rng: np.random.Generator) -> NDArray[Any]:
     shape = (count, *(length if size == -1 else size for size in spec.row_shape))
+    if spec.filled:  # all of it is attended to, and it is one text
+        return np.full(shape, spec.modality == "text_mask").astype(NUMPY_NAMES[spec.datatype])
     if spec.datatype not in FLOATS:
         return rng.integers(0, 2, size=shape).astype(NUMPY_NAMES[spec.datatype])
     return rng.normal(size=shape).astype(NUMPY_NAMES[spec.datatype])

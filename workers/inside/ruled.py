@@ -29,6 +29,10 @@ class Ruled(Backward):
     plain: ClassVar[frozenset[str]] = frozenset()
     parts: ClassVar[Mapping[str, Callable[..., Any]]] = {}
 
+    def __init__(self, options: Mapping[str, Any], where: Callable[[], str] = lambda: "") -> None:
+        super().__init__(options, where)
+        self._open: list[Callable[..., Any]] = []
+
     def __torch_function__(
         self,
         func: Callable[..., Any],
@@ -55,9 +59,13 @@ class Ruled(Backward):
         if is_packed(call):
             raise self.refused(f"{call.name} of a packed sequence", self.method)
         whole = body_of(call.func) if call.python else self.parts.get(call.name)
-        if whole is not None:
+        if whole is None or whole in self._open:  # a body that hands itself over again has asked for the mode in other words
+            return self.unknown(call)
+        self._open.append(whole)
+        try:
             return self.on(whole, *call.args, **call.kwargs)
-        return self.unknown(call)
+        finally:
+            self._open.remove(whole)
 
     def on(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """A function whose calls meet the mode."""

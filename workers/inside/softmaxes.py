@@ -1,82 +1,68 @@
-"""DeepLIFT through softmax and its kin, written out as exponentials, sums and quotients."""
+"""DeepLIFT through softmax and its kin: the Rescale rule of exp, and what the sum to one then leaves.
+
+With p and q the probabilities at x and b, and L_i their logarithmic mean (p_i - q_i) / (log p_i - log q_i):
+
+    p_i - q_i = L_i ((x_i - b_i) - (lse(x) - lse(b)))        the line of exp through its two points
+    lse(x) - lse(b) = sum of w_j (x_j - b_j),  w = L / sum L   because the left sides above sum to zero
+
+So the multipliers are softmax's own Jacobian diag(L) - L L' / sum L at mean probabilities: exact, bounded, the same when all
+scores move together, and the gradient where the two points meet. (captum's rule for softmax is not complete.)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from workers.inside.bodies import body_of
+from workers.inside.answered import answered
 from workers.inside.calls import Call
 from workers.inside.halves import Mixed, reduced_axes
 from workers.inside.paired import Paired
-
-FAR = 40.0
-"""Scores whose maxima are farther apart than this are not brought down by one number for both halves: exp would underflow."""
-
-
-def _shift(mode: Paired, x: torch.Tensor, dim: Any) -> torch.Tensor:
-    """What scores are brought down by before exp: one number for both halves, or their own maxima where they are far apart."""
-    top = x.detach().amax(dim, keepdim=True)
-    axis = mode.axes.of(x)
-    if axis in reduced_axes(dim, x.ndim):
-        raise Mixed
-    half = x.shape[axis] // 2
-    here, there = top.narrow(axis, 0, half), top.narrow(axis, half, half)
-    larger = torch.maximum(here, there)
-    common = torch.cat([larger, larger], axis)
-    far = ~((here - there).abs() <= FAR)
-    if not bool(far.any()):
-        return common
-    own: torch.Tensor = mode.on(lambda: torch.where(torch.cat([far, far], axis), torch.amax(x, dim, True), common))
-    return own
+from workers.inside.rescale import nearness
 
 
 def softmax(mode: Paired, call: Call) -> Any:
-    """Exponentials over their sum."""
-    if call.python:
-        return mode.on(_body(call), *call.args, **call.kwargs)
-    x, dim = (call.bound("input", "dim")[name] for name in ("input", "dim"))
-    shift = _shift(mode, x, dim)
-
-    def written() -> torch.Tensor:
-        raised = torch.exp(x - shift)
-        return raised * torch.reciprocal(raised.sum(dim, keepdim=True))
-
-    return mode.on(written)
+    """Probabilities."""
+    x, axis, dims = _over(mode, call)
+    means, weights, points = _means(mode, x, dims)
+    value = call.value()
+    return answered(lambda: value, means * (points - (weights * points).sum(dims, keepdim=True)), axis)
 
 
 def log_softmax(mode: Paired, call: Call) -> Any:
-    """Scores less the logarithm of the sum of their exponentials."""
-    if call.python:
-        return mode.on(_body(call), *call.args, **call.kwargs)
-    x, dim = (call.bound("input", "dim")[name] for name in ("input", "dim"))
-    shift = _shift(mode, x, dim)
-
-    def written() -> torch.Tensor:
-        down = x - shift
-        answer: torch.Tensor = down - torch.log(torch.exp(down).sum(dim, keepdim=True))
-        return answer
-
-    return mode.on(written)
+    """Logarithms of probabilities."""
+    x, axis, dims = _over(mode, call)
+    _, weights, points = _means(mode, x, dims)
+    value = call.value()
+    return answered(lambda: value, points - (weights * points).sum(dims, keepdim=True), axis)
 
 
 def logsumexp(mode: Paired, call: Call) -> Any:
     """The logarithm of a sum of exponentials."""
-    bound = call.bound("input", "dim", "keepdim")
-    x, axes = bound["input"], reduced_axes(bound["dim"], bound["input"].ndim)
-    shift = _shift(mode, x, axes)
-
-    def written() -> torch.Tensor:
-        total = torch.log(torch.exp(x - shift).sum(axes, keepdim=True)) + shift
-        return total if bound["keepdim"] else total.squeeze(axes)
-
-    return mode.on(written)
+    x, _, dims = _over(mode, call)
+    _, weights, points = _means(mode, x, dims)
+    value = call.value()
+    keep = bool(call.bound("input", "dim", "keepdim")["keepdim"])
+    return answered(lambda: value, (weights * points).sum(dims, keepdim=keep), mode.axes.after(call, value))
 
 
-def _body(call: Call) -> Callable[..., Any]:
-    body = body_of(call.func)
-    if body is None:
+def _over(mode: Paired, call: Call) -> tuple[torch.Tensor, int, tuple[int, ...]]:
+    """The scores, the axis of points, and the axes that the probabilities sum over. Raises Mixed where these are the same."""
+    bound = call.bound("input", "dim")
+    x, dim = bound["input"], bound["dim"]
+    axis, dims = mode.axes.of(x), () if dim is None else reduced_axes(dim, x.ndim)
+    if not dims or axis in dims:
         raise Mixed
-    return body
+    return x, axis, dims
+
+
+def _means(mode: Paired, x: torch.Tensor, dims: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """L, w and the scores, at the instances."""
+    with torch.no_grad():
+        here, there = (half - torch.logsumexp(half, dims, keepdim=True) for half in mode.axes.halves(x))
+        step = here - there
+        near = ~(step.abs() > nearness(x.dtype))  # also where a score is masked: no number, and the probability is zero
+        means = torch.where(near, here.exp(), (here.exp() - there.exp()) / torch.where(near, 1.0, step))
+        weights = means / means.sum(dims, keepdim=True)
+    return means, weights, mode.axes.halves(x)[0]

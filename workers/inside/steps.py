@@ -8,7 +8,9 @@ import numpy as np
 import torch
 
 from workers.inside import kinds, written_out
+from workers.inside.affine import batch_norm_numbers
 from workers.inside.calls import Call
+from workers.inside.frozen_norm import scaled
 from workers.inside.halves import Mixed
 from workers.inside.paired import Paired
 from workers.inside.products import by_midpoint
@@ -88,7 +90,9 @@ def batch_norm(mode: Paired, call: Call) -> Any:
     """By running statistics only."""
     if any(flag is True for flag in (*call.args[5:6], call.kwargs.get("training"))):
         raise mode.refused("batch_norm in training mode", mode.method)
-    return layer(mode, call)
+    if call.name != "batch_norm" or len(call.varying) != 1:
+        return layer(mode, call)
+    return scaled(call.varying[0], call.run, batch_norm_numbers(call)[0])
 
 
 def dropout(mode: Paired, call: Call) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -19,7 +19,8 @@ from workers.inside.twofold import twofold
 class Watched:
     """A module as a `Net`. `call` runs the body on the model's inputs and gives the explained output.
 
-    A layer is a module's path; one that is called several times in a pass has a number for each: `relu#2`. Calls from several
+    A layer is a module's path; one that is called several times in a pass has a number for each: `relu#2`. Hooks are on the
+    body while it runs, on the tapped modules alone, or on all where somebody wants to know which computes. Calls from several
     threads wait for each other: there is one body.
     """
 
@@ -30,10 +31,9 @@ class Watched:
         self._trail: list[str] = []
         self._calls: Counter[str] = Counter()
         self._taps: Mapping[str, Tap] | Listener = {}
-        for path, part in self._body.named_modules():
-            if path and not isinstance(part, torch.jit.ScriptModule):
-                part.register_forward_pre_hook(self._entering(path))
-                part.register_forward_hook(self._leaving(path), always_call=True)
+        self._modules = {
+            path: part for path, part in self._body.named_modules() if path and not isinstance(part, torch.jit.ScriptModule)
+        }
 
     def parts(self) -> dict[str, Part]:
         """Every module by path."""
@@ -51,12 +51,24 @@ class Watched:
                     yield Learned(path or "(model)", type(part).__name__, name, tensor)
 
     def run(
-        self, inputs: Mapping[str, torch.Tensor], taps: Mapping[str, Tap] | Listener, mode: Mode | None = None
+        self,
+        inputs: Mapping[str, torch.Tensor],
+        taps: Mapping[str, Tap] | Listener,
+        mode: Mode | None = None,
+        *,
+        located: bool = False,
     ) -> torch.Tensor:
         """The explained output, [points, columns]. Raises MemoryError."""
-        with self._lock:
+        with self._lock, ExitStack() as hooks:
             self._trail, self._taps = [], taps
             self._calls.clear()
+            everywhere = located or callable(taps)
+            watched = self._modules if everywhere else {name.rpartition("#")[0] or name for name in taps}  # type: ignore[union-attr]
+            for path in watched:
+                if (part := self._modules.get(path)) is not None:
+                    if everywhere:
+                        hooks.enter_context(_removed(part.register_forward_pre_hook(self._entering(path))))
+                    hooks.enter_context(_removed(part.register_forward_hook(self._leaving(path))))
             try:
                 with plain_attention(), mode(self.where) if mode else nullcontext():
                     return self._call(self._body, inputs)
@@ -71,7 +83,7 @@ class Watched:
         return self.run(inputs, {**taps, **replaced})
 
     def where(self) -> str:
-        """The path of the innermost module that computes at the moment; empty outside of all."""
+        """The path of the innermost module that computes at the moment; empty outside of all, or where nobody asked."""
         return self._trail[-1] if self._trail else ""
 
     def _entering(self, path: str) -> Callable[..., None]:
@@ -99,6 +111,14 @@ class Watched:
             return self._taps(name, tensor)
         tap = self._taps.get(name) or (self._taps.get(path) if name.endswith("#1") else None)
         return tensor if tap is None else tap(tensor)
+
+
+@contextmanager
+def _removed(handle: Any) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ SPEC = MethodSpec(
         "Only ReLUs are changed; without any it is the gradient."
     ),
     asks=("internals",),
+    smooth_inputs=True,
     completeness=False,
     reference="Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014",
 )

@@ -14,6 +14,8 @@ SPEC = MethodSpec(
         "change. Also through attention, normalisations and recurrent layers; what has no rule is refused by name."
     ),
     asks=("internals",),
+    smooth_inputs=True,
+    pairs=True,
     completeness=True,
     reference="Shrikumar, Greenside & Kundaje, Learning Important Features Through Activation Differences, ICML 2017",
 )

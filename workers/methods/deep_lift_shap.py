@@ -14,6 +14,8 @@ SPEC = MethodSpec(
         "With one baseline it is DeepLIFT."
     ),
     asks=("internals",),
+    smooth_inputs=True,
+    pairs=True,
     completeness=True,
     reference="Lundberg & Lee, A Unified Approach to Interpreting Model Predictions, NeurIPS 2017",
 )

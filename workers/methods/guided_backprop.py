@@ -14,6 +14,7 @@ SPEC = MethodSpec(
         "excites the output. Only ReLUs are changed; without any it is the gradient."
     ),
     asks=("internals",),
+    smooth_inputs=True,
     completeness=False,
     reference="Springenberg et al., Striving for Simplicity: The All Convolutional Net, ICLR workshop 2015",
 )

@@ -15,6 +15,7 @@ SPEC = MethodSpec(
     title="Guided Grad-CAM",
     summary="Fine detail where a layer speaks for the target: guided backprop times the upsampled Grad-CAM map.",
     asks=("internals",),
+    smooth_inputs=True,
     params=(LAYER,),
     layer="map",
     completeness=False,

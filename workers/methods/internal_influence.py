@@ -13,6 +13,7 @@ SPEC = MethodSpec(
     title="Internal influence",
     summary="How strongly each element of a layer's output moves the score, averaged from baseline to instance.",
     asks=("internals",),
+    smooth_inputs=True,
     params=(LAYER, PATH_STEPS),
     layer="any",
     completeness=False,

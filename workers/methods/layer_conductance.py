@@ -23,6 +23,7 @@ SPEC = MethodSpec(
     title="Layer conductance",
     summary="How much of the change from baseline to instance flows through each element of a layer's output.",
     asks=("internals",),
+    smooth_inputs=True,
     params=(
         LAYER,
         Param(

@@ -24,6 +24,7 @@ SPEC = MethodSpec(
         "(EXPLAINERY_METHODS_OFF)."
     ),
     asks=("internals",),
+    smooth_inputs=True,
     params=(
         Param(
             name="composite",

@@ -13,6 +13,7 @@ SPEC = MethodSpec(
     title="Neuron gradient",
     summary="How fast a unit of a layer, or the mean of a channel, changes with each input element.",
     asks=("internals",),
+    smooth_inputs=True,
     params=(LAYER, UNIT),
     layer="any",
     completeness=False,

@@ -18,6 +18,7 @@ SPEC = MethodSpec(
     title="Neuron integrated gradients",
     summary="What each input element contributes to a unit's change from baseline to instance.",
     asks=("internals",),
+    smooth_inputs=True,
     params=(
         LAYER,
         UNIT,

@@ -35,7 +35,7 @@ SPEC = MethodSpec(
             unit="elements",
             help=(
                 "Window size: one for every axis it slides on (height and width, or time), or one per axis of a row; cut to "
-                "the axis where it is longer. Not given: a seventh of each axis; the columns of a table one by one."
+                "the axis where it is longer. Not given: a seventh of each axis; columns and words one by one."
             ),
         ),
         Param(
@@ -59,9 +59,10 @@ Sizes = tuple[int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Windows(Partition):
-    """Atoms as players, and what each window leaves present, bool [windows, players]."""
+    """Atoms as players, what each window leaves present, bool [windows, players], and the atom of each element it saw."""
 
     remaining: Coalitions = field(kw_only=True)
+    atoms: dict[str, NDArray[np.int64]] = field(kw_only=True)
 
 
 def players(inputs: Sequence[InputSpec], shapes: Mapping[str, Sizes], params: Params) -> Windows:
@@ -73,7 +74,7 @@ def players(inputs: Sequence[InputSpec], shapes: Mapping[str, Sizes], params: Pa
         atoms, covered = cut(shapes[spec.name], window, stride)
         labels[spec.name] = atoms + sum(cover.shape[1] for cover in covers)
         covers.append(covered)
-    return Windows(labels, remaining=frozen(~block_diagonal(covers)))
+    return Windows(labels, remaining=frozen(~block_diagonal(covers)), atoms=labels)
 
 
 def explain(game: Game, params: Params) -> Explaining:
@@ -84,7 +85,7 @@ def explain(game: Game, params: Params) -> Explaining:
     without = yield Values(partition.remaining)
     hidden = ~partition.remaining
     per_atom = ((game.instance_output - without) @ hidden) / hidden.sum(axis=0)
-    return Solution(per_element={name: per_atom[atoms] for name, atoms in partition.labels.items()})
+    return Solution(per_element={name: per_atom[atoms] for name, atoms in partition.atoms.items()})
 
 
 def cost(players: int, params: Params) -> int:
@@ -131,8 +132,8 @@ def _per_axis(spec: InputSpec, shape: Sizes, given: Any, name: str) -> Sizes | N
 
 
 def _default_window(spec: InputSpec, shape: Sizes) -> Sizes:
-    """A seventh of each axis, two at least; a table's columns one by one, because neighbours there mean nothing."""
-    if spec.modality == "tabular":
+    """A seventh of each axis, two at least; words one by one, and a table's columns, where neighbours mean nothing."""
+    if spec.modality in ("tabular", "text"):
         return tuple(1 for _ in shape)
     slides = _sliding(spec, shape)
     return tuple(max(2, round(length / SHARE)) if axis in slides else length for axis, length in enumerate(shape))

@@ -23,7 +23,13 @@ from workers.plugins import Place
 
 Floats = NDArray[np.float64]
 
-SPEC = RuntimeSpec(name="stub", title="Closed-form models", formats=("stub",), answers=("values", "gradients"))
+SPEC = RuntimeSpec(
+    name="stub",
+    title="Closed-form models",
+    formats=("stub",),
+    answers=("values", "gradients"),
+    cannot={"internals": "a closed form has no layers"},
+)
 
 
 def refuses(card: ModelCard, settings: Settings) -> str | None:

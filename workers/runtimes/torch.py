@@ -21,8 +21,9 @@ from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import ModelCard
 from explainery.settings import Settings
 from workers.card_arrays import sample_of
-from workers.device import memory_or, numerics
+from workers.device import memory_or, numerics, slopes
 from workers.inside.looking import Looking
+from workers.inside.twofold import twofold
 from workers.inside.watched import Watched
 from workers.plugins import Place, Shown
 from workers.questions import Probe
@@ -179,7 +180,8 @@ class TorchModel:
         # cuDNN differentiates recurrent layers in training mode only; without it they are slower, and right
         with torch.enable_grad(), numerics(self._device, cudnn=not self._recurrent):
             leaves = {name: self._laid_out(tensor).detach().requires_grad_() for name, tensor in inputs.items()}
-            outputs = self._call({name: leaf.clone() for name, leaf in leaves.items()})  # a model may write into its input
+            inner = {name: leaf.clone() for name, leaf in leaves.items()}  # a model may write into its input
+            outputs = self._call(inner, self._body)
             scores = outputs.gather(1, torch.as_tensor(columns, device=self._device)[:, None])[:, 0]
             gradients = self._differentiate(scores, leaves)
         return scores.detach(), dict(zip(leaves, gradients, strict=True))
@@ -188,7 +190,7 @@ class TorchModel:
         if not scores.requires_grad:  # the output does not depend on the inputs through anything differentiable
             return tuple(torch.zeros_like(leaf) for leaf in leaves.values())
         try:
-            return torch.autograd.grad(scores.sum(), list(leaves.values()), allow_unused=True, materialize_grads=True)
+            return tuple(slopes(scores, list(leaves.values())))
         except RuntimeError as error:
             raise memory_or(error) from error
 
@@ -197,9 +199,14 @@ class TorchModel:
             return tensor.contiguous(memory_format=torch.channels_last)
         return tensor
 
-    def _call(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    @cached_property
+    def _body(self) -> torch.nn.Module:
+        """What is differentiated: the module again, over the same tensors; a file that is code stays as it is."""
+        return self._module if self._card.format in CODE_FORMATS else twofold(self._module)
+
+    def _call(self, inputs: Mapping[str, torch.Tensor], body: torch.nn.Module | None = None) -> torch.Tensor:
         try:
-            return self.explained(self._module(*(inputs[name] for name in self._names)))
+            return self.explained((body or self._module)(*(inputs[name] for name in self._names)))
         except RuntimeError as error:
             raise memory_or(error) from error
 

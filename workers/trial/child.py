@@ -14,6 +14,7 @@ from explainery.contract.tensors import NUMPY_NAMES
 from explainery.settings import Settings
 from workers.device import ran_out_of_memory
 from workers.loading import Opened, opened
+from workers.named_layers import layers_seen
 from workers.plugins import Place
 from workers.registry import Registry, discover_runtimes
 from workers.repository import CARD
@@ -37,10 +38,11 @@ def judge(settings: Settings, files: Mapping[str, bytes], registry: Registry) ->
         card = parse_card(files[CARD].decode("utf-8"))
         model = opened(card, files, registry, Place("cpu", settings))
         warmed(card, model)
+        layers = layers_seen(model.model)
     except BaseException as error:  # SystemExit of a file's own code too
         return Verdict(refused=_reason(error, settings))
-    known: Verdict = getattr(model.model, "verdict", Verdict())
-    return known.model_copy(update={"need_bytes": max(0, peak_bytes() - before) or None})
+    known = model.verdict or Verdict()
+    return known.model_copy(update={"need_bytes": max(0, peak_bytes() - before) or None, "layers": layers})
 
 
 def warmed(card: ModelCard, loaded: Opened) -> None:

@@ -5,6 +5,7 @@
 --   MAX_ATTEMPTS     workers a job may lose;  MAX_RETRIES  failures of its own a job may have;  MODEL_DEATHS  workers a model may
 --   MAX_WAITING, MAX_BYTES, TENANT_RUNNING    bounds; 0: none (TENANT_RUNNING)
 --   WEIGHTS          tenant -> weight, 1 where there is none
+--   KEEP_INPUTS      whether the inputs of a job that succeeded stay as long as its result
 --   BELLS            most bells for anybody that may be out at once
 --   POINTER          what a value begins with that lies in the payload store
 --   *_ERROR          JobError as JSON
@@ -229,6 +230,17 @@ local function drop_inputs(job)
   drop('inputs', job.id)
 end
 
+-- The inputs of a job that succeeded stay as long as its result: pictures show them.
+local function extend_inputs(owner)
+  redis.call('PEXPIRE', key('inputs', owner), RESULT_TTL)
+  hold_payload(redis.call('GETRANGE', key('inputs', owner), 0, #POINTER + 127), 'inputs:' .. owner, now + RECORD_TTL)
+end
+
+local function keep_inputs(job)
+  add('sums', 'input_bytes', -job.size)
+  extend_inputs(job.id)
+end
+
 --- Results: one may belong to several jobs that asked the same
 
 local function share_result(owner, id)
@@ -236,12 +248,16 @@ local function share_result(owner, id)
   redis.call('PEXPIRE', key('sharers', owner), RECORD_TTL)
   redis.call('PEXPIRE', key('result', owner), RESULT_TTL)
   hold_payload(redis.call('GETRANGE', key('result', owner), 0, #POINTER + 127), 'result:' .. owner, now + RECORD_TTL)
+  extend_inputs(owner)
 end
 
 local function drop_result(job)
   local owner = job.result_of or job.id
   redis.call('SREM', key('sharers', owner), job.id)
-  if redis.call('EXISTS', key('sharers', owner)) == 0 then drop('result', owner) end
+  if redis.call('EXISTS', key('sharers', owner)) == 0 then
+    drop('result', owner)
+    drop('inputs', owner)
+  end
 end
 
 --- The end
@@ -316,7 +332,9 @@ local function close(job, to, ...)
     inherit(job, followers)
     return true
   end
-  if job.spot ~= 'follows' and not job.quarantined then drop_inputs(job) end
+  if job.spot ~= 'follows' and not job.quarantined then
+    if to == 'succeeded' and KEEP_INPUTS then keep_inputs(job) else drop_inputs(job) end
+  end
   redis.call('DEL', key('followers', job.id))
   for _, follower in ipairs(followers) do
     if to == 'succeeded' then

@@ -76,7 +76,7 @@ def test_the_extras_listed_are_those_of_the_distribution():
     import tomllib
 
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
-    named = {"pillow": "PIL", "scikit-learn": "sklearn", "safetensors": "safetensors"}
+    named = {"pillow": "PIL", "vl-convert-python": "vl_convert", "scikit-learn": "sklearn", "safetensors": "safetensors"}
     for extra, modules in findings._EXTRAS.items():
         listed = {line.split(">")[0].split("[")[0] for line in project["optional-dependencies"][extra]}
         wanted = {named.get(name, name) for name in listed}

@@ -50,6 +50,14 @@ def test_an_image_travels_as_it_is(tmp_path: Path):
     assert read(tmp_path / "cat.JPG") == [{"b64": base64.b64encode(b"jpeg bytes").decode(), "media_type": "image/jpeg"}]
 
 
+def test_a_text_per_line(tmp_path: Path):
+    (tmp_path / "texts.txt").write_text("\ufefffirst text\n\n  \nsecond, grün\n", encoding="utf-8")
+    assert read(tmp_path / "texts.txt") == ["first text", "second, grün"]
+    (tmp_path / "texts.txt").write_text("\n")
+    with pytest.raises(click.BadParameter):
+        read(tmp_path / "texts.txt")
+
+
 @pytest.mark.parametrize("name", ["rows.json", "rows.npz", "rows.csv", "rows.xlsx", "missing.csv"])
 def test_what_cannot_be_read_is_said_without_its_content(tmp_path: Path, name: str):
     if name != "missing.csv":

@@ -12,6 +12,7 @@ import fsspec
 import numpy as np
 import pytest
 import repos
+import texts
 import torch
 from click.testing import CliRunner, Result
 from onnx import TensorProto, helper
@@ -96,6 +97,28 @@ def test_a_sample_beside_it_is_named_in_the_card(tmp_path: Path, models: Path) -
     assert sample.file == "rows.npz"
     check = CliRunner().invoke(main, ["models", "check", report["place"]])
     assert check.exit_code == 0, check.output
+
+
+def test_a_tokenizer_beside_it_makes_a_model_of_texts(tmp_path: Path, models: Path) -> None:
+    graph = texts.add_sum(tmp_path / "made") / "model.onnx"
+    tokenizer = tmp_path / "tokenizer.json"
+    tokenizer.write_bytes(texts.tokenizer())
+    report = added(graph, tokenizer, "--name", "words")
+    assert report["usable"]
+    assert [spec.modality for spec in card_of(report).inputs] == ["text", "text_mask", "text_types"]
+    assert card_of(report).inputs[0].tokenizer == "tokenizer.json"
+    assert any("max_tokens" in each for each in report["left"])
+    assert not any("tensor is assumed" in each for each in report["left"])
+    check = CliRunner().invoke(main, ["models", "check", report["place"]])
+    assert check.exit_code == 0, check.output
+
+
+def test_a_tokenizer_of_a_model_without_input_ids_is_left_to_do(tmp_path: Path, models: Path) -> None:
+    tokenizer = tmp_path / "tokenizer.json"
+    tokenizer.write_bytes(texts.tokenizer())
+    report = added(onnx_file(tmp_path), tokenizer)
+    assert any('modality = "text", tokenizer = "tokenizer.json"' in each for each in report["left"])
+    assert (Path(report["place"]) / "tokenizer.json").exists()
 
 
 def test_a_card_of_ones_own_is_taken_as_it_is(tmp_path: Path, models: Path) -> None:

@@ -136,3 +136,48 @@ def test_one_bad_model_does_not_hide_the_others(version: Path):
     assert run.exit_code == 1
     assert f"{bad}: 1 fault" in run.stdout
     assert f"{version}: ok" in run.stdout
+
+
+TEXT_CARD = """
+title = "A model of texts"
+format = "onnx"
+file = "model.onnx"
+
+[[inputs]]
+name = "ids"
+datatype = "INT64"
+shape = [-1, -1]
+modality = "text"
+tokenizer = "tokenizer.json"
+mask_token = "<hole>"
+
+[[outputs]]
+name = "y"
+datatype = "FP32"
+shape = [-1, 2]
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b'{"model": {"vocab": {"<hole>": 0}}}', None),
+        (b'{"model": {"vocab": [["<hole>", 0.0]]}}', None),
+        (b'{"added_tokens": [{"content": "<hole>"}], "model": {"vocab": {"a": 0}}}', None),
+        (b'{"model": {"vocab": {"a": 0}}}', "inputs.0.mask_token"),
+        (b"{}", "is no tokenizer.json"),
+        (b"[", "is no tokenizer.json"),
+        (b"\xff", "is no tokenizer.json"),
+    ],
+)
+def test_tokenizers(version: Path, content: bytes, fault: str | None) -> None:
+    (version / "card.toml").write_text(TEXT_CARD)
+    (version / "tokenizer.json").write_bytes(content)
+    done = CliRunner().invoke(main, ["models", "check", str(version)])
+    assert (done.exit_code == 0) is (fault is None), done.output
+    assert fault is None or fault in done.output
+
+
+def test_a_tokenizer_that_is_not_there_is_named(version: Path) -> None:
+    (version / "card.toml").write_text(TEXT_CARD)
+    assert "tokenizer.json" in CliRunner().invoke(main, ["models", "check", str(version)]).output

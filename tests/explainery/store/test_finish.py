@@ -22,10 +22,48 @@ def test_a_result_is_published(ledger):
     assert ledger.jobs.result(claim.spec.id) == b"\x00\xff answer"
 
 
-def test_an_ended_job_leaves_the_worker_and_its_inputs_go(ledger):
+def test_an_ended_job_leaves_the_worker(ledger):
     claim = ledger.running()
     ledger.succeed(claim)
-    assert ledger.redis.exists(key("inputs", claim.spec.id), key("held", "w1"), key("running")) == 0
+    assert ledger.redis.exists(key("held", "w1"), key("running")) == 0
+
+
+def test_inputs_stay_as_long_as_the_result(ledger):
+    claim = ledger.running()
+    ledger.succeed(claim)
+    assert ledger.jobs.inputs(claim.spec.id) == b"inputs"
+    assert 0 < ledger.redis.pttl(key("inputs", claim.spec.id)) <= ledger.redis.pttl(key("result", claim.spec.id))
+    assert not ledger.redis.exists(key("sums"))
+    ledger.jobs.forget(claim.spec.id)
+    assert ledger.jobs.inputs(claim.spec.id) is None
+
+
+def test_inputs_go_when_they_are_not_to_be_kept(ledger_with):
+    ledger = ledger_with(keep_inputs=False)
+    claim = ledger.running()
+    ledger.succeed(claim)
+    assert ledger.jobs.inputs(claim.spec.id) is None
+    assert not ledger.redis.exists(key("inputs", claim.spec.id))
+
+
+def test_inputs_of_a_job_that_failed_go(ledger):
+    claim = ledger.running()
+    assert ledger.jobs.fail("w1", claim.spec.id, claim.fence, ERROR)
+    assert ledger.jobs.inputs(claim.spec.id) is None
+
+
+def test_jobs_that_share_a_result_share_its_inputs(ledger):
+    first = ledger.admit(content="c")
+    [claim] = ledger.claim(first)
+    follower = ledger.admit(content="c")
+    ledger.succeed(claim)
+    later = ledger.admit(content="c")
+    ledger.jobs.forget(first.id)
+    assert [ledger.jobs.inputs(spec.id) for spec in (first, follower, later)] == [None, b"inputs", b"inputs"]
+    ledger.jobs.forget(follower.id)
+    assert ledger.jobs.inputs(later.id) == b"inputs"
+    ledger.jobs.forget(later.id)
+    assert not ledger.redis.exists(key("inputs", first.id), key("result", first.id))
 
 
 def test_an_error_is_recorded(ledger):

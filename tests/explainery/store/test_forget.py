@@ -82,7 +82,7 @@ def test_what_an_ended_job_leaves_expires_by_itself(ledger):
 def test_a_record_that_expired_before_any_reaper_came_leaves_the_indexes(ledger):
     claim = ledger.running(decision_id="loan-1")
     ledger.succeed(claim)
-    ledger.redis.delete(key("job", claim.spec.id), key("result", claim.spec.id))
+    ledger.redis.delete(key("job", claim.spec.id), key("result", claim.spec.id), key("inputs", claim.spec.id))
     everything = {"status": None, "model": None, "cursor": None, "limit": 5}
     assert ledger.jobs.page(**everything, decision_id="loan-1").jobs == []
     assert ledger.jobs.page(**{**everything, "model": "digits"}, decision_id=None).jobs == []

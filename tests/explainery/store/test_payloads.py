@@ -135,6 +135,12 @@ def test_inputs_are_held_until_the_job_ends(small, lying, all_old):
     assert claim.inputs.startswith(POINTER)
     assert small.jobs.unshelved(claim).inputs == LARGE
     assert small.succeed(claim)
+    [(holder, until_ms)] = holders(small, digest).items()
+    assert holder == f"inputs:{spec.id}"
+    assert until_ms < float("inf")
+    assert small.jobs.sweep() == 0
+    assert small.jobs.inputs(spec.id) == LARGE
+    small.jobs.forget(spec.id)
     assert holders(small, digest) == {}
     assert small.jobs.sweep() == 1
     assert lying() == []

@@ -172,7 +172,7 @@ def test_what_ends_the_first_alone_makes_another_its_heir(ledger, ask, sums, end
     assert ledger.succeed(claim, result=b"answer")
     assert [ledger.jobs.result(spec.id) for spec in (heir, last)] == [b"answer"] * 2
     assert sums() == {"queued": {}, "queued_us": {}, "sums": {}, "running_of": {}}
-    assert not ledger.redis.exists(key("inputs", first.id), key("inputs", heir.id), key("followers", heir.id))
+    assert not ledger.redis.exists(key("inputs", first.id), key("followers", heir.id))
 
 
 @pytest.mark.parametrize("end", [cancel, forget, expire])

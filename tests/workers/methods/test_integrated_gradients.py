@@ -37,7 +37,7 @@ def test_linear() -> None:
     w, x, b = np.array([[1.0, -2.0, 3.0], [4.0, 5.0, 6.0], [0.5, 0.5, 0.0]])
     solved = solve(integrated_gradients, lambda p: p @ w, x, b, gradient=lambda p: np.broadcast_to(w, p.shape))
     np.testing.assert_allclose(solved.phi, w * (x - b), rtol=1e-12)
-    assert solved.evaluations == integrated_gradients.FIRST_STEPS
+    assert solved.evaluations == quadrature.FIRST_STEPS
 
 
 def test_product_is_shared_by_halves() -> None:

@@ -3,9 +3,10 @@
 Shrikumar, Greenside & Kundaje, Learning Important Features Through Propagating Activation Differences, ICML 2017. The batch is
 n instance rows followed by n reference rows. A multiplier flows backwards in the instance half alone; what reaches the other
 half is never read. Multiplied with x - b, they sum to f(x) - f(b): elementwise functions by the Rescale rule, products of two
-varying tensors by their midpoint, maxima by their winners; softmax, normalisations, attention and recurrent layers are written
-out in these, so that transformers and recurrent nets are explained completely too. What has no rule is refused by name, and so
-are numbers made of the inputs that no derivative sees (masks, places, detached tensors), where they differ between the halves.
+varying tensors by their midpoint, maxima by their winners, softmax by its mean probabilities; normalisations, attention and
+recurrent layers are written out in these, so that transformers and recurrent nets are explained completely too. What has no
+rule is refused by name, and so are numbers made of the inputs that no derivative sees (masks, places, detached tensors), where
+they differ between the halves.
 """
 
 from __future__ import annotations

@@ -75,6 +75,8 @@ def _guessed(card: ModelCard, session: OnnxSession, rng: np.random.Generator) ->
 
 def _random(spec: InputSpec, length: int, rng: np.random.Generator) -> NDArray[Any]:
     shape = (ROWS, *(length if size == -1 else size for size in spec.row_shape))
+    if spec.filled:  # all of it is attended to, and it is one text
+        return np.full(shape, spec.modality == "text_mask").astype(NUMPY_NAMES[spec.datatype])
     if spec.datatype not in FLOATS:
         return rng.integers(0, 2, size=shape).astype(NUMPY_NAMES[spec.datatype])
     if spec.range is not None:
@@ -84,6 +86,8 @@ def _random(spec: InputSpec, length: int, rng: np.random.Generator) -> NDArray[A
 
 def _perturbed(rows: NDArray[Any], spec: InputSpec, scale: float, rng: np.random.Generator) -> NDArray[Any]:
     """Floats with noise; whole numbers in another order."""
+    if spec.filled:
+        return rows
     if spec.datatype not in FLOATS:
         return rng.permuted(rows, axis=-1) if rows.ndim > 1 else rows
     spread = float(np.std(rows)) or 1.0

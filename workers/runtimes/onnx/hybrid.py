@@ -38,7 +38,12 @@ class Hybrid:
         return self._net.learned()
 
     def run(
-        self, inputs: Mapping[str, torch.Tensor], taps: Mapping[str, Tap] | Listener, mode: Mode | None = None
+        self,
+        inputs: Mapping[str, torch.Tensor],
+        taps: Mapping[str, Tap] | Listener,
+        mode: Mode | None = None,
+        *,
+        located: bool = False,
     ) -> torch.Tensor:
         """The explained output, [points, columns]."""
         arrays = self._session({name: tensor.contiguous().numpy() for name, tensor in inputs.items()})

@@ -50,7 +50,12 @@ class Layered:
         return self._tensors[layer if layer in self._tensors else f"{layer}#1"]
 
     def run(
-        self, inputs: Mapping[str, torch.Tensor], taps: Mapping[str, Tap] | Listener, mode: Mode | None = None
+        self,
+        inputs: Mapping[str, torch.Tensor],
+        taps: Mapping[str, Tap] | Listener,
+        mode: Mode | None = None,
+        *,
+        located: bool = False,
     ) -> torch.Tensor:
         """The explained output, [points, columns]."""
         with mode(self.where) if mode else nullcontext():

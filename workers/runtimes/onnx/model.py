@@ -190,7 +190,7 @@ def _judged(
         notes = getattr(error, "__notes__", [""])
         reason = f"the translation fails ({type(error).__name__} {notes[0]})".replace(" )", ")")
         return None, Verdict(cannot=_cannot(reason))
-    return translated, Verdict(parity=measured, approximate=translation.approximate)
+    return translated, Verdict(parity=measured, approximate=translation.approximate, fixed_rows=session.batch)
 
 
 def looked_at(card: ModelCard, content: bytes) -> Verdict:

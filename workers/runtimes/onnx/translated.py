@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from workers.device import memory_or, numerics
+from workers.device import slopes as gradients_of
 from workers.runtimes.onnx.inside import Layered
 from workers.runtimes.onnx.session import Arrays, batches
 from workers.runtimes.onnx.translate import Translation
@@ -73,7 +74,7 @@ class Translated:
         slopes = {name: torch.zeros(leaf.shape) for name, leaf in leaves.items()}
         if scores.requires_grad:
             try:
-                found = torch.autograd.grad(scores.sum(), list(smooth.values()), allow_unused=True, materialize_grads=True)
+                found = gradients_of(scores, list(smooth.values()))
             except RuntimeError as error:
                 raise memory_or(error) from error
             slopes |= dict(zip(smooth, found, strict=True))

@@ -1,0 +1,157 @@
+"""Results to draw: documents as the wire has them, with known numbers, and the cards they belong to."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from explainery.contract.model_card import ModelCard
+from explainery.figures.subject import Subject, read_subject
+
+NAMES = ("age", "sex", "body mass index", "blood pressure", "total cholesterol", "LDL cholesterol", "HDL cholesterol",
+         "cholesterol/HDL", "log triglycerides", "glucose", "<script>alert(1)</script> & co")  # fmt: skip
+UNITS = ("years", "", "kg/m²", "mmHg", "mg/dl", "mg/dl", "mg/dl", "", "", "mg/dl", "")
+PATIENT = (54.0, 1.0, 36.1, 115.0, 163.0, 98.4, 43.0, 4.0, 4.6821, 101.0, 7.5)
+SHARES = (-3.25, -11.5, 61.875, 22.0625, -4.75, 7.125, 9.5, 0.40625, 14.375, 2.5, -0.3125)
+CLASSES = tuple(str(digit) for digit in range(10))
+
+
+def card(spec: dict[str, Any], output: dict[str, Any] | None = None) -> ModelCard:
+    logits = {"name": "logits", "datatype": "FP32", "shape": (-1, 10), "kind": "logits", "labels": CLASSES}
+    outputs = [output or logits]
+    return ModelCard.model_validate(
+        {"title": "t", "format": "stub", "inputs": [{"datatype": "FP32", **spec}], "outputs": outputs}
+    )
+
+
+POINTS = {"name": "progression", "datatype": "FP32", "shape": (-1, 1), "kind": "regression", "unit": "points"}
+TABLE = card(
+    {
+        "name": "input", "shape": (-1, len(NAMES)), "modality": "tabular", "features": NAMES, "units": UNITS,
+        "categories": {"sex": ("female", "male")},
+    },
+    POINTS,
+)  # fmt: skip
+IMAGE = card({"name": "input", "shape": (-1, 3, 12, 16), "modality": "image", "layout": "NCHW", "mean": (0.5,), "std": (0.25,)})
+SERIES = card({"name": "wave", "shape": (-1, 3, 60), "modality": "series", "layout": "NCT"})
+WORDS = card({"name": "text", "shape": (-1, -1), "modality": "text", "tokenizer": "tokenizer.json", "datatype": "INT64"})
+
+
+def tree_of(svg: bytes) -> ElementTree.Element:
+    """The SVG as a tree, which it must be."""
+    return ElementTree.fromstring(svg)  # noqa: S314  # we drew it
+
+
+def attribution(values: Any, name: str = "input", **more: Any) -> dict[str, Any]:
+    array = np.asarray(values, dtype=np.float64)
+    return {"input": name, "shape": list(array.shape), "datatype": "FP32", "data": array.reshape(-1).tolist(), **more}
+
+
+def document(
+    *attributions: dict[str, Any], gap: float | None = 0.0, change: float | None = None, **more: Any
+) -> dict[str, Any]:
+    """A result of one row. `change`: the output's change, the attributions' sum when not given."""
+    total = math.fsum(sum(entry["data"]) for entry in attributions) if change is None else change
+    row = {
+        "target": {"output": "logits", "index": 3, "label": "3"}, "baseline_output": 88.5, "instance_output": 88.5 + total,
+        "attributions": list(attributions), "quality": {"completeness_gap": gap, "notes": []},
+    } | more.pop("row", {})  # fmt: skip
+    return {"model": {"name": "digits"}, "method": "integrated_gradients", "explanations": [row], **more}
+
+
+def patient(**more: Any) -> Subject:
+    told = document(attribution(SHARES), row={"target": {"output": "progression", "index": None, "label": None}}, **more)
+    return read_subject(told, 0, TABLE, {"input": np.array(PATIENT)})
+
+
+def digit() -> Subject:
+    """An image of three channels and its attribution, a gradient with a spot."""
+    picture, values = _picture()
+    return read_subject(document(attribution(values)), 0, IMAGE, {"input": (picture - 0.5) / 0.25})
+
+
+def _picture() -> tuple[Any, Any]:
+    rows, columns = np.mgrid[0:12, 0:16]
+    picture = np.stack([rows / 11, columns / 15, ((rows - 6) ** 2 + (columns - 8) ** 2 < 16) * 0.9])
+    values = np.sin(rows / 3) * np.cos(columns / 4) * np.array([0.5, 0.25, -0.125]).reshape(3, 1, 1)
+    values[0, 5, 8] = 2.0
+    return picture, values
+
+
+def waves() -> Subject:
+    time = np.arange(60) / 60
+    given = np.stack([np.sin(9 * time), np.cos(14 * time), time])
+    return read_subject(document(attribution(given * np.array([[1.0], [0.3], [-0.2]]), "wave")), 0, SERIES, {"wave": given})
+
+
+TEXT = 'The film is <b>not</b> bad & "quite"   good,\nreally — though a bit long for what it has to say in the end.'
+
+
+def sentence() -> Subject:
+    import re
+
+    spans = [(found.start(), found.end()) for found in re.finditer(r"\w+|[^\w\s]", TEXT)]
+    values = [math.sin(place * 1.7) for place in range(len(spans))]
+    tokens = [TEXT[start:end] for start, end in spans]
+    entry = attribution(values, "text", features=tokens, offsets=[list(span) for span in spans])
+    return read_subject(document(entry), 0, WORDS, {"text": TEXT.encode()})
+
+
+def report() -> dict[str, Any]:
+    paths = ["features.0", "features.1", "features.3", "classifier.0", "classifier.2"]
+    layers = [
+        {"path": path, "type": "Conv2d" if place < 3 else "Linear", "gradient_norm": 10.0 ** (-place), "activation_mean": 0.1,
+         "activation_std": 1.0 / (place + 1), "dead_share": 0.2 * place}
+        for place, path in enumerate(paths)
+    ]  # fmt: skip
+    del layers[1]["dead_share"]
+    layers[4]["gradient_norm"] = 0.0
+    return {"layers": layers, "findings": [{"layer": "features.3", "text": "Gradients vanish from features.3 on."}]}
+
+
+def reported() -> Subject:
+    return read_subject(document(attribution([0.0]), report=report()), 0)
+
+
+def activated() -> Subject:
+    rows, columns = np.mgrid[0:7, 0:7]
+    maps = np.stack([np.sin(rows * (place + 1) / 4) * np.cos(columns / (place + 1)) * (place % 7) for place in range(20)])
+    return read_subject(document(attribution(maps, layer="features.3")), 0, IMAGE)
+
+
+def single_map() -> Subject:
+    values = np.arange(49.0).reshape(7, 7) - 10
+    entry = {"name": "cam", "layer": "conv2", "shape": [7, 7], "axes": ["height", "width"], "data": values.reshape(-1).tolist()}
+    return read_subject(document(attribution([1.0, 2.0]), row={"maps": [entry]}), 0)
+
+
+def ascended() -> Subject:
+    picture, _ = _picture()
+    made = (picture - 0.5) / 0.25
+    entry = {
+        "name": "picture",
+        "shape": list(made.shape),
+        "axes": ["channel", "height", "width"],
+        "data": made.reshape(-1).tolist(),
+    }
+    return read_subject(document(row={"maps": [entry], "attributions": []}), 0, IMAGE)
+
+
+HEADS = np.random.default_rng(3).dirichlet(np.full(9, 0.4), size=(4, 9))
+"""[head, query, key]"""
+
+
+def attended() -> Subject:
+    tokens = ["[CLS]", "the", "film", "is", "<b>not</b>", "bad", "&", "good", "[SEP]"]
+    entry = {"name": "weights", "layer": "encoder.0", "shape": [4, 9, 9], "axes": ["head", "query", "key"]}
+    maps = [entry | {"data": HEADS.reshape(-1).tolist()}]
+    return read_subject(document(attribution(np.arange(9) / 9, "text", features=tokens), row={"maps": maps}), 0, WORDS)
+
+
+def one_head() -> Subject:
+    import dataclasses
+
+    return dataclasses.replace(attended(), head=2)

@@ -1,0 +1,1 @@
+"""Texts: read by the tokenizer that a card names, and cut into what plays."""
