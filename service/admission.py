@@ -64,8 +64,8 @@ def admit(
     rows = _rows(request, entry.card, terms.max_rows)
     check_room(rows, shelf.offer.room_bytes)
     choice = choose_method(request, entry, shelf, rows.shapes)
-    check_layer(choice.spec, choice.params, entry.digest, layers_of)
     check_sets(choice, rows.count)
+    check_layer(choice.spec, choice.params, entry.digest, layers_of)
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
     spec = JobSpec(
@@ -93,8 +93,9 @@ def admit(
 
 def check_layer(method: MethodSpec, params: Mapping[str, Any], digest: str, layers_of: LayersOf) -> None:
     """Raise what `explainery.contract.layers.chosen` does, where a worker has said which layers there are."""
-    if method.layer is not None and (layers := layers_of(digest)):
-        chosen(layers, params.get("layer", AUTO), method.layer)
+    asked = params.get("layer", AUTO)
+    if method.layer is not None and asked is not None and (layers := layers_of(digest)):
+        chosen(layers, asked, method.layer)
 
 
 def _rows(request: JobRequest, card: ModelCard, max_rows: int) -> Rows:

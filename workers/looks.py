@@ -65,15 +65,17 @@ def shown(row: Row, question: Internals, points: Points) -> Look:
 
 def add_up_inside(sums: Sums, row: Row, question: Internals, points: Points, seen: Shown, rows: slice, look: Look) -> None:
     """Add what was shown at a slice's points, `rows` of the call, to the question's sums."""
-    if seen.statistics is not None:
-        sums.keep(FIGURES, "", seen.statistics[rows])
-        return
-    if question.each:
-        for name, tensor in seen.activations.items():
-            sums.keep("activations", name, tensor[rows])
+    if question.each or seen.statistics is not None:
+        _keep(sums, seen, rows)
         return
     weights = weights_of(row, question, points)
-    _add_layers(sums, row, question, weights, seen if look.walk is None else of_method(seen, question.probe), rows, look)
+    own = seen if look.walk is None else of_method(seen, question.probe)
+    for what, tensors in (("activations", own.activations), ("gradients", own.gradients)):
+        for name, tensor in tensors.items():
+            part = tensor[rows]
+            if look.reach is not None and what == "gradients" and name == question.probe.start:
+                part = part * look.reach
+            sums.add(what, name, _weighted(row, part, weights))
     if question.probe.steps:
         for name in question.probe.layers:
             _add_steps(sums, row, name, seen.activations[name][rows], seen.gradients[name][rows])
@@ -84,13 +86,12 @@ def add_up_inside(sums: Sums, row: Row, question: Internals, points: Points, see
     add_up(sums, row, question, points, {name: part[rows] for name, part in seen.inputs.items()}, look.baselines)
 
 
-def _add_layers(sums: Sums, row: Row, question: Internals, weights: Floats, seen: Shown, rows: slice, look: Look) -> None:
-    for what, tensors in (("activations", seen.activations), ("gradients", seen.gradients)):
-        for name, tensor in tensors.items():
-            part = tensor[rows]
-            if look.reach is not None and what == "gradients" and name == question.probe.start:
-                part = part * look.reach
-            sums.add(what, name, _weighted(row, part, weights))
+def _keep(sums: Sums, seen: Shown, rows: slice) -> None:
+    """Keep each point as it is: figures, or activations."""
+    if seen.statistics is not None:
+        sums.keep(FIGURES, "", seen.statistics[rows])
+    for name, tensor in seen.activations.items():
+        sums.keep("activations", name, tensor[rows])
 
 
 def _check_between(row: Row, question: Internals) -> None:
@@ -103,6 +104,7 @@ def _check_between(row: Row, question: Internals) -> None:
 
 def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums, column: int) -> InternalAnswer:
     """The answer, once every point is in."""
+    figures = found.get(FIGURES, {}).get("")
     return InternalAnswer(
         outputs,
         found.get("activations", {}),
@@ -111,7 +113,7 @@ def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums, 
         found.get("inputs", {}),
         sums.reference,
         column,
-        found.get(FIGURES, {}).get(""),
+        None if figures is None else np.atleast_2d(figures),
     )
 
 

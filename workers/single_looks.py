@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from workers.looks import Look
 from workers.plugins import Array, Model, Shown
 from workers.questions import Internals
-from workers.sums import Sums
+from workers.sums import FIGURES, Sums
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -38,7 +38,8 @@ def fetched(model: Model, seen: Shown) -> list[tuple[str, str, NDArray[Any]]]:
     parts: Sequence[tuple[str, Mapping[str, Array]]] = (
         ("activations", seen.activations), ("gradients", seen.gradients), ("inputs", seen.inputs),
     )  # fmt: skip
-    return [(what, name, model.fetch(tensor)) for what, tensors in parts for name, tensor in tensors.items()]
+    told = [(what, name, model.fetch(tensor)) for what, tensors in parts for name, tensor in tensors.items()]
+    return told if seen.statistics is None else [*told, (FIGURES, "", model.fetch(seen.statistics))]
 
 
 def take(sums: Sums, shown: Sequence[tuple[str, str, NDArray[Any]]], number: int) -> None:
