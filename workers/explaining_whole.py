@@ -70,8 +70,11 @@ def view_of(order: Order, rows: Rows, model: Model) -> JobView:
     )  # fmt: skip
 
 
-def bounds_of(spec: InputSpec, rows: NDArray[Any]) -> Bounds:
+def bounds_of(spec: InputSpec, rows: NDArray[Any] | list[NDArray[Any]]) -> Bounds:
     """A picture's range by its card; else the range of the rows: of each feature of a table, of all else as a whole."""
+    if not isinstance(rows, np.ndarray):  # texts of several lengths
+        ids, shape = np.concatenate([row.reshape(-1) for row in rows]).astype(np.float64), rows[0].shape
+        return Bounds(np.full(shape, ids.min()), np.full(shape, ids.max()), np.full(shape, ids.mean()), "rows")
     values, shape = rows.astype(np.float64), rows.shape[1:]
     mean = values.mean(axis=0)
     if spec.modality == "image" and spec.range is not None:

@@ -21,7 +21,7 @@ from workers.repository import Repository
 from workers.verdicts import Verdicts
 
 REGISTRY = discover()
-GRADIENTS = sorted(name for name, method in REGISTRY.methods.items() if "gradients" in method.SPEC.asks)
+GRADIENTS = sorted(name for name, method in REGISTRY.methods.items() if method.SPEC.asks == ("gradients",))
 INSIDE = sorted(name for name, method in REGISTRY.methods.items() if "internals" in method.SPEC.asks)
 OTHERS = sorted(set(REGISTRY.methods) - set(GRADIENTS) - set(INSIDE))
 
