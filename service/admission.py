@@ -64,8 +64,8 @@ def admit(
     rows = _rows(request, entry.card, terms.max_rows)
     check_room(rows, shelf.offer.room_bytes)
     choice = choose_method(request, entry, shelf, rows.shapes)
-    check_sets(choice, rows.count)
     check_layer(choice.spec, choice.params, entry.digest, layers_of)
+    check_sets(choice, rows.count)
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
     spec = JobSpec(

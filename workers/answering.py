@@ -60,8 +60,8 @@ class Tally:
             return outputs
         sums = self.sums.fetched(self.row.model)
         if isinstance(self.question, Internals):
-            found = {**sums, "inputs": per_unit(self.row, sums.get("inputs", {}))}
-            return answer_of(found, outputs, self.sums, self.row.column)
+            sums |= {"inputs": per_unit(self.row, sums.get("inputs", {}))}
+            return answer_of(sums, outputs, self.sums, self.row.column)
         return GradientAnswer(per_unit(self.row, sums["inputs"]), outputs)
 
     def take(self, start: int, outputs: Floats) -> None:

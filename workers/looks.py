@@ -69,13 +69,7 @@ def add_up_inside(sums: Sums, row: Row, question: Internals, points: Points, see
         _keep(sums, seen, rows)
         return
     weights = weights_of(row, question, points)
-    own = seen if look.walk is None else of_method(seen, question.probe)
-    for what, tensors in (("activations", own.activations), ("gradients", own.gradients)):
-        for name, tensor in tensors.items():
-            part = tensor[rows]
-            if look.reach is not None and what == "gradients" and name == question.probe.start:
-                part = part * look.reach
-            sums.add(what, name, _weighted(row, part, weights))
+    _add_layers(sums, row, question, weights, seen if look.walk is None else of_method(seen, question.probe), rows, look)
     if question.probe.steps:
         for name in question.probe.layers:
             _add_steps(sums, row, name, seen.activations[name][rows], seen.gradients[name][rows])
@@ -92,6 +86,15 @@ def _keep(sums: Sums, seen: Shown, rows: slice) -> None:
         sums.keep(FIGURES, "", seen.statistics[rows])
     for name, tensor in seen.activations.items():
         sums.keep("activations", name, tensor[rows])
+
+
+def _add_layers(sums: Sums, row: Row, question: Internals, weights: Floats, seen: Shown, rows: slice, look: Look) -> None:
+    for what, tensors in (("activations", seen.activations), ("gradients", seen.gradients)):
+        for name, tensor in tensors.items():
+            part = tensor[rows]
+            if look.reach is not None and what == "gradients" and name == question.probe.start:
+                part = part * look.reach
+            sums.add(what, name, _weighted(row, part, weights))
 
 
 def _check_between(row: Row, question: Internals) -> None:

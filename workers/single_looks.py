@@ -21,7 +21,7 @@ Arrays = Mapping[str, NDArray[Any]]
 def is_single(question: Internals, look: Look, evaluations: int) -> bool:
     """Whether a question is about one point, which counts once."""
     whole = evaluations == 1 and question.weights[0] == 1.0 and question.path is None
-    return whole and look.walk is None and not (question.each or question.probe.steps or question.probe.statistics)
+    return whole and look.walk is None and not (question.each or question.probe.steps)
 
 
 def multiplied(question: Internals, seen: Shown, points: Mapping[str, Array], baselines: Mapping[str, Array] | None) -> Shown:

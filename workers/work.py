@@ -186,9 +186,11 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         rows = decode_rows(spec, loaded, arrays, modalities, texts)
         layers = layers_of(method.SPEC, loaded.model, spec.params)
         whole = method.SPEC.level == "job"
-        backgrounds = _nothing(rows) if whole else backgrounds_of(spec, loaded, rows, arrays, modalities, texts)
-        players = partitions_of(method, loaded.card, rows, spec.params, modalities, texts, loaded.cuts) if not whole else None
-        partitions = players or [Partition({})]
+        if whole:
+            backgrounds, partitions = _nothing(rows), [Partition({})]
+        else:
+            backgrounds = backgrounds_of(spec, loaded, rows, arrays, modalities, texts)
+            partitions = partitions_of(method, loaded.card, rows, spec.params, modalities, texts, loaded.cuts)
     except RequestRefused as refused:  # what the API could not see from the card alone
         raise failed(refused) from refused
     return Work(
@@ -196,6 +198,12 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         _total(method, spec, partitions, _width(backgrounds)), Order(spec, loaded.card, method, layers),
         None if whole else _around(backgrounds),
     )  # fmt: skip
+
+
+def _around(backgrounds: Rows) -> bytes | None:
+    """What tells the baselines apart where all rows share them; those of texts hold the row's own special tokens."""
+    shared = {name: array for name, array in backgrounds.items() if isinstance(array, np.ndarray) and len(array) == 1}
+    return baseline_key(shared) if len(shared) == len(backgrounds) else None
 
 
 def _total(method: AnyMethod, spec: JobSpec, partitions: list[Partition], width: int) -> int:
@@ -207,14 +215,13 @@ def _total(method: AnyMethod, spec: JobSpec, partitions: list[Partition], width:
 
 
 def _nothing(rows: Rows) -> Rows:
-    """Baselines for a job that needs none: its rows stand for themselves."""
-    return {name: [np.zeros((1, *row.shape), row.dtype) for row in array] for name, array in rows.items()}
-
-
-def _around(backgrounds: Rows) -> bytes | None:
-    """What tells the baselines apart where all rows share them; those of texts hold the row's own special tokens."""
-    shared = {name: array for name, array in backgrounds.items() if isinstance(array, np.ndarray) and len(array) == 1}
-    return baseline_key(shared) if len(shared) == len(backgrounds) else None
+    """Baselines for a job that needs none, shaped like its rows."""
+    return {
+        name: np.zeros((1, 1, *array.shape[1:]), array.dtype)
+        if isinstance(array, np.ndarray)
+        else [np.zeros((1, *row.shape), row.dtype) for row in array]
+        for name, array in rows.items()
+    }
 
 
 def _width(backgrounds: Rows) -> int:

@@ -29,7 +29,8 @@ class ExplanationResult:
 
     `attributions`: input name -> array [rows, ...], shaped like a row of the input, or [rows, groups]; texts differ in
     length and are filled up with zeros. `standard_errors`: the same for sampling methods, else empty. `instance_output`,
-    `baseline_output`: float64 [rows]. `maps`: name -> array, per row unless there is a `report`.
+    `baseline_output`: float64 [rows].
+    `maps`: name -> array, per row unless there is a `report`.
     """
 
     result: Result
