@@ -147,14 +147,14 @@ def test_gradients_of_onnx_and_what_is_known_of_them(stack: Stack) -> None:
     there = helper.make_node("Cast", ["input"], ["text"], to=TensorProto.STRING)
     back = helper.make_node("Cast", ["text"], ["score"], to=TensorProto.FLOAT)
     shapes = {"input": ["n", 3], "score": ["n", 3]}
-    repos.add_onnx(stack.models, "texts", [there, back], {}, repos.tensor_input("input", [3]), repos.output(3), **shapes)
-    version = until(lambda: judged(stack, "texts"))
+    repos.add_onnx(stack.models, "cast-to-text", [there, back], {}, repos.tensor_input("input", [3]), repos.output(3), **shapes)
+    version = until(lambda: judged(stack, "cast-to-text"))
     assert version["methods"]["saliency"]["available"] is False
     assert "Cast makes or takes STRING, which is not translated" in version["methods"]["saliency"]["reason"]
-    refused = stack.post({"model": "texts", "method": "saliency", "instances": ROWS, "target": 0})
+    refused = stack.post({"model": "cast-to-text", "method": "saliency", "instances": ROWS, "target": 0})
     assert refused.status_code == 422
     assert refused.json()["code"] == "method_unavailable"
-    assert stack.result(stack.submit("texts", "feature_ablation", ROWS, target=0))
+    assert stack.result(stack.submit("cast-to-text", "feature_ablation", ROWS, target=0))
 
 
 def judged(stack: Stack, model: str) -> Any:
