@@ -22,6 +22,20 @@ def is_encoded(value: object) -> bool:
     return isinstance(value, dict) and "b64" in value
 
 
+BEGINNINGS = {"image/png": "iVBORw0KGg", "image/jpeg": "/9j/"}
+"""How such files begin in base64."""
+
+
+def with_media_type(value: Any) -> Any:
+    """The same value, an encoded file with the media type that it begins like: other protocols name none."""
+    if isinstance(value, dict) and set(value) == {"b64"} and isinstance(value["b64"], str):
+        kinds = [kind for kind, begins in BEGINNINGS.items() if value["b64"].startswith(begins)]
+        return value | {"media_type": kinds[0] if kinds else ""}
+    if isinstance(value, dict):
+        return {name: with_media_type(part) for name, part in value.items()}
+    return value
+
+
 def read_files(spec: InputSpec, column: list[Any], loc: str) -> tuple[dict[str, NDArray[Any]], str]:
     """The files of one input, a row each, as `encoded/<name>/<row>`, and their media type. Raises InvalidInput."""
     import numpy as np

@@ -78,7 +78,7 @@ def _fitting(
 
     def fits(name: str) -> bool:
         spec = methods.get(name)
-        if spec is None or not _works(entry, name):
+        if spec is None or spec.level == "job" or not _works(entry, name):
             return False
         if grouped and not any(param.name == "features" for param in spec.params):
             return False

@@ -19,7 +19,7 @@ def test_models_show_cards_versions_and_what_works(client: FlaskClient) -> None:
     assert "predictions only" in house["methods"]["integrated_gradients"]["reason"]
     assert models["broken"][0]["fault"].startswith("model.onnx is missing")
     assert set(house) >= {"version", "digest", "runtime", "card", "methods", "fault"}
-    assert client.get("/v1/models/house").json == {"name": "house", "versions": [house]}
+    assert client.get("/v1/models/house").json == {"name": "house", "versions": [house], "ready": True}
     assert [version["version"] for version in client.get("/v1/models/loan@1").json["versions"]] == ["1"]
 
 
