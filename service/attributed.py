@@ -10,7 +10,7 @@ from service.answering_now import Answer
 
 
 def rows_of(answer: Answer, given: list[Any] | None = None) -> list[dict[str, Any]]:
-    """Row by row: input (or layer) -> its attribution, shaped like the row.
+    """Row by row: input (or layer) -> its attribution, shaped like the row; NumPy's numbers, for an encoder that keeps them.
 
     `given`: the rows as they came. What was given by feature name is answered by feature name.
     """
@@ -20,10 +20,12 @@ def rows_of(answer: Answer, given: list[Any] | None = None) -> list[dict[str, An
 
 def _row(answer: Answer, number: int, given: Any) -> dict[str, Any]:
     attributions = answer.result.explanations[number].attributions
+    import numpy as np
+
     by_input = isinstance(given, dict) and set(given) == {each.input for each in attributions}
     found: dict[str, Any] = {}
     for each in attributions:
-        values = own_part(answer.arrays[f"attributions.{each.input}"][number], each.shape).tolist()
+        values = np.ascontiguousarray(own_part(answer.arrays[f"attributions.{each.input}"][number], each.shape))
         part = given[each.input] if by_input else given
         if isinstance(part, dict) and _nameable(each):
             named = dict(zip(each.features or (), values, strict=True))

@@ -99,10 +99,11 @@ def document(spec: Any) -> Any:
     _as_the_wire_writes(schemas)
     spec["tags"] = [{"name": name} for name in dict.fromkeys(tag["name"] for tag in spec["tags"])]
     spec["components"] = {"schemas": schemas, "responses": {"Problem": _problem_response()}}
-    for operation in (operation for path in spec["paths"].values() for operation in path.values()):
+    for path, verb, operation in ((path, *each) for path, verbs in spec["paths"].items() for each in verbs.items()):
         if "operationId" not in operation:
             continue
         name = operation["operationId"]
+        operation["operationId"] = name + "_of_version" * ("{version}" in path) + "_by_put" * (verb == "put")
         operation.setdefault("parameters", []).extend(PARAMETERS.get(name, ()))
         operation["responses"] = {code: answer for code, answer in operation["responses"].items() if int(code) < 400}
         operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}

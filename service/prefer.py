@@ -11,15 +11,20 @@ RESPOND_ASYNC = re.compile(r"\s*respond-async\s*(?:;.*)?", re.IGNORECASE | re.DO
 
 @dataclass(frozen=True)
 class Preference:
-    """`wait_s`: how long to hold the answer. `applied`: the Preference-Applied header, None when nothing was asked.
-
-    `waits`, `responds_async`: whether that was asked.
-    """
+    """`wait_s`: how long to hold the answer. `applied`: the Preference-Applied header, None when nothing was asked."""
 
     wait_s: float = 0.0
     applied: str | None = None
-    waits: bool = False
-    responds_async: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether `wait` was asked."""
+        return "wait=" in (self.applied or "")
+
+    @property
+    def responds_async(self) -> bool:
+        """Whether `respond-async` was asked."""
+        return "respond-async" in (self.applied or "")
 
 
 def read_preference(header: str | None, max_wait_s: float) -> Preference:
@@ -28,9 +33,8 @@ def read_preference(header: str | None, max_wait_s: float) -> Preference:
         return Preference()
     parts = header.split(",")
     wait = next((match for match in map(WAIT.fullmatch, parts) if match), None)
-    responds_async = any(map(RESPOND_ASYNC.fullmatch, parts))
-    applied = ["respond-async"] if responds_async else []
+    applied = ["respond-async"] if any(map(RESPOND_ASYNC.fullmatch, parts)) else []
     wait_s = min(float(wait[1]), max_wait_s) if wait else 0.0
     if wait:
         applied.append(f"wait={wait_s:g}")
-    return Preference(wait_s, ", ".join(applied) or None, wait is not None, responds_async)
+    return Preference(wait_s, ", ".join(applied) or None)

@@ -52,7 +52,7 @@ def live() -> Response:
     return json_answer({"status": "alive"})
 
 
-@blueprint.post("/v1/models/<name>:explain")
+@blueprint.post("/v1/models/<string:name>:explain")
 @blueprint.doc(operation_id="explain_v1", responses=answers("V1Explanations", {200: "The explanations.", 202: "Accepted."}))
 def explain(name: str) -> Response:
     """Explain rows and wait for it, as KServe (V1) and Vertex AI do. 504 with the job's address where it takes too long."""
@@ -75,7 +75,7 @@ def explain(name: str) -> Response:
     return json_answer(document, headers=now.headers)
 
 
-@blueprint.post("/v1/models/<name>:predict")
+@blueprint.post("/v1/models/<string:name>:predict")
 @blueprint.doc(operation_id="predict_v1", responses=answers("V1Predictions", {200: "The predictions.", 202: "Accepted."}))
 def predict(name: str) -> Response:
     """Give the model's answers to rows, as KServe (V1) and Vertex AI do."""

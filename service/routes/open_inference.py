@@ -154,6 +154,7 @@ def _outputs(named: Named) -> list[dict[str, Any]]:
     for spec in card.sent:
         datatype = "FP64" if spec.datatype == "FP64" else "FP32"
         name = "attributions" if one else f"attributions.{spec.name}"
-        found.append({"name": name, "datatype": datatype, "shape": list(spec.shape)})
+        shape = [-1, -1] if spec.groups or spec.modality == "text" else list(spec.shape)  # a number for each player
+        found.append({"name": name, "datatype": datatype, "shape": shape})
     figures = {"instance_output": "FP64", "baseline_output": "FP64", "completeness_gap": "FP64", "target": "INT64"}
     return found + [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in figures.items()]

@@ -55,7 +55,8 @@ def _told(answer: Answer, number: int, row: dict[str, Any]) -> Any:
         return row[first.input]
     difference = explanation.instance_output - explanation.baseline_output
     importances = row[first.input]
-    return {"words": list(first.features or ()), "importances": importances, "delta": sum(importances) - difference}
+    delta = float(importances.sum(dtype="float64")) - difference
+    return {"words": list(first.features or ()), "importances": importances, "delta": delta}
 
 
 def _rows() -> tuple[list[Any], dict[str, Any], bool]:
