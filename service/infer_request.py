@@ -21,6 +21,9 @@ from service.encoded import with_media_type
 from service.faults import fault
 from service.validation import validated
 
+MOST_AXES = 32
+MOST_SIZE = 2**31
+"""Of one axis: more than any body holds, and what an array's shape can be made of."""
 OF_THE_ANSWER = "binary_data_output"
 
 
@@ -103,6 +106,8 @@ def _read(tensor: TensorAsked, part: bytes | None, spec: InputSpec | None, loc: 
         raise fault(InvalidInput, loc, f"must have either data, or {SIZE} among its parameters")
     if unknown := set(tensor.parameters or {}) - {SIZE, "content_type"}:
         raise fault(RequestRefused, f"{loc}.parameters", f"has {len(unknown)} names that are not offered; there is: {SIZE}")
+    if not 1 <= len(tensor.shape) <= MOST_AXES or not all(1 <= size < MOST_SIZE for size in tensor.shape):
+        raise fault(InvalidInput, f"{loc}.shape", "must hold sizes >= 1, the number of rows first")
     if tensor.datatype == "BYTES":
         return _strings(tensor, part, spec, loc)
     if tensor.datatype not in NUMPY_NAMES:
@@ -121,7 +126,7 @@ def _strings(tensor: TensorAsked, part: bytes | None, spec: InputSpec | None, lo
     """Texts, or image files: as bytes, or in JSON texts as they are and files in base64."""
     if spec is None or spec.modality not in ("text", "image"):
         raise fault(InvalidInput, f"{loc}.datatype", "is BYTES, which only texts and images can be sent as")
-    if len(tensor.shape) not in (1, 2) or tensor.shape[1:] not in ([], [1]) or tensor.shape[0] < 0:
+    if len(tensor.shape) not in (1, 2) or tensor.shape[1:] not in ([], [1]):
         raise fault(InvalidInput, f"{loc}.shape", "must be [rows] or [rows, 1] for BYTES")
     count = math.prod(tensor.shape)
     if part is None:
