@@ -23,13 +23,11 @@ from service.entering import Entry, prepared
 from service.faults import refusal
 from service.parts import Parts, parts
 from service.prefer import Preference, read_preference
+from service.shelf import PREDICT
 from service.waiting import submitted, until_ended
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-PREDICT = "predict"
-"""The method that gives a model's answers."""
 
 
 @dataclass(frozen=True, eq=False)

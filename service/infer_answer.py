@@ -12,9 +12,10 @@ from explainery.contract.binary_tensors import HEADER, MEDIA_TYPE, SIZE, bytes_o
 from explainery.contract.errors import NotAcceptable, RequestRefused
 from explainery.contract.model_card import ModelCard
 from explainery.contract.tensors import NUMPY_NAMES
-from service.answering_now import PREDICT, Answer
+from service.answering_now import Answer
 from service.faults import fault
 from service.infer_request import OF_THE_ANSWER, InferRequest
+from service.shelf import PREDICT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from explainery.contract.errors import InvalidInput
 from explainery.contract.job import JobRequest
 from explainery.contract.result import Explanation
-from service.answering_now import PREDICT, Answer, answer_now, offers_predictions, predict_of
+from service.answering_now import Answer, answer_now, offers_predictions, predict_of
 from service.answers import accepted, json_answer
 from service.asked import request_of
 from service.attributed import rows_of
@@ -24,6 +24,7 @@ from service.encoded import with_media_type
 from service.faults import fault
 from service.openapi import answers
 from service.parts import parts
+from service.shelf import PREDICT
 from service.validation import validated
 from service.vertex import HERE, read_override
 

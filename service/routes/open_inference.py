@@ -16,7 +16,7 @@ from explainery.contract.binary_tensors import HEADER, MEDIA_TYPE
 from explainery.contract.catalogue import ModelEntry
 from explainery.contract.errors import ExplaineryError, NoWorker
 from explainery.contract.model_card import InputSpec
-from service.answering_now import PREDICT, answer_now
+from service.answering_now import answer_now
 from service.answers import accepted, json_answer
 from service.body import read_any
 from service.infer_answer import infer_answer, tensors_of
@@ -25,6 +25,7 @@ from service.openapi import answers, infer_answers
 from service.parts import parts
 from service.problems import problem, status_of
 from service.readiness import is_ready
+from service.shelf import PREDICT
 
 blueprint = APIBlueprint("open_inference", __name__, url_prefix="/v2", tag="Open Inference Protocol V2")
 

@@ -14,7 +14,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from explainery.contract.errors import InvalidInput, MalformedBody
-from service.answering_now import PREDICT, Answer, answer_now
+from service.answering_now import Answer, answer_now
 from service.answers import accepted, json_answer
 from service.asked import request_of
 from service.attributed import rows_of
@@ -23,6 +23,7 @@ from service.encoded import SIGNATURES, with_media_type
 from service.faults import fault
 from service.openapi import answers
 from service.parts import parts
+from service.shelf import PREDICT
 
 blueprint = APIBlueprint("torchserve", __name__, url_prefix="/explanations", tag="TorchServe")
 
