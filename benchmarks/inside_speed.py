@@ -78,7 +78,7 @@ def _methods(model: str) -> Methods:
         "DeepLIFT": ("deep_lift", {}, lambda x, t: lift.attribute(x.requires_grad_(), target=t)),
         f"layer integrated gradients, {STEPS} steps": (
             "layer_integrated_gradients",
-            {**named, "max_steps": STEPS + 3, "tolerance": 0.0},
+            {**named, "max_steps": STEPS + 4, "tolerance": 0.0},
             lambda x, t: integrated.attribute(x, target=t, n_steps=STEPS),
         ),
     }

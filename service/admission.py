@@ -93,8 +93,9 @@ def admit(
 
 def check_layer(method: MethodSpec, params: Mapping[str, Any], digest: str, layers_of: LayersOf) -> None:
     """Raise what `explainery.contract.layers.chosen` does, where a worker has said which layers there are."""
-    if method.layer is not None and (layers := layers_of(digest)):
-        chosen(layers, params.get("layer", AUTO), method.layer)
+    asked = params.get("layer", AUTO)
+    if method.layer is not None and asked is not None and (layers := layers_of(digest)):
+        chosen(layers, asked, method.layer)
 
 
 def _rows(request: JobRequest, card: ModelCard, max_rows: int) -> Rows:

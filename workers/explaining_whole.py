@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainery.contract.errors import ComputeError, ExplaineryError, RequestRefused
-from explainery.contract.model_card import InputSpec
+from explainery.contract.model_card import FLOATS, InputSpec
 from explainery.contract.result import MapInfo
 from explainery.contract.tensors import map_key
 from workers.explaining import Order, map_info
 from workers.frame import Frame
 from workers.game import InputView
+from workers.inputs import Rows
 from workers.plugins import Model, WholePlugin
 from workers.points import Row
 from workers.questions import Answer, Internals, Question
 from workers.whole import Asked, Bounds, JobSolution, JobView
 
-Rows = Mapping[str, "NDArray[Any] | list[NDArray[Any]]"]
 Turn = list[tuple[Row, Question | Frame]]
 
 
@@ -62,19 +62,17 @@ def explain_whole(
 def view_of(order: Order, rows: Rows, model: Model) -> JobView:
     """What the method may know of the job."""
     card = order.card
-    views = tuple(InputView(spec.name, rows[spec.name][0].shape, spec.modality, spec.layout) for spec in card.inputs)
-    bounds = {spec.name: bounds_of(spec, rows[spec.name]) for spec in card.inputs}
+    views = tuple(InputView(spec.name, tuple(rows[spec.name][0].shape), spec.modality, spec.layout) for spec in card.inputs)
+    smooth = [spec for spec in card.inputs if spec.datatype in FLOATS]
+    bounds = {spec.name: bounds_of(spec, np.asarray(rows[spec.name])) for spec in smooth if not spec.filled}
     return JobView(
         order.job.rows, order.job.seed, order.job.target, card.score_output, views, bounds, order.layers,
         lambda: getattr(model, "weights", ()),
     )  # fmt: skip
 
 
-def bounds_of(spec: InputSpec, rows: NDArray[Any] | list[NDArray[Any]]) -> Bounds:
+def bounds_of(spec: InputSpec, rows: NDArray[Any]) -> Bounds:
     """A picture's range by its card; else the range of the rows: of each feature of a table, of all else as a whole."""
-    if not isinstance(rows, np.ndarray):  # texts of several lengths
-        ids, shape = np.concatenate([row.reshape(-1) for row in rows]).astype(np.float64), rows[0].shape
-        return Bounds(np.full(shape, ids.min()), np.full(shape, ids.max()), np.full(shape, ids.mean()), "rows")
     values, shape = rows.astype(np.float64), rows.shape[1:]
     mean = values.mean(axis=0)
     if spec.modality == "image" and spec.range is not None:

@@ -65,12 +65,8 @@ def shown(row: Row, question: Internals, points: Points) -> Look:
 
 def add_up_inside(sums: Sums, row: Row, question: Internals, points: Points, seen: Shown, rows: slice, look: Look) -> None:
     """Add what was shown at a slice's points, `rows` of the call, to the question's sums."""
-    if seen.statistics is not None:
-        sums.keep(FIGURES, "", seen.statistics[rows])
-        return
-    if question.each:
-        for name, tensor in seen.activations.items():
-            sums.keep("activations", name, tensor[rows])
+    if question.each or seen.statistics is not None:
+        _keep(sums, seen, rows)
         return
     weights = weights_of(row, question, points)
     _add_layers(sums, row, question, weights, seen if look.walk is None else of_method(seen, question.probe), rows, look)
@@ -82,6 +78,14 @@ def add_up_inside(sums: Sums, row: Row, question: Internals, points: Points, see
             add_up_embedded(sums, row, question, points, seen, rows, look.walk)
         return
     add_up(sums, row, question, points, {name: part[rows] for name, part in seen.inputs.items()}, look.baselines)
+
+
+def _keep(sums: Sums, seen: Shown, rows: slice) -> None:
+    """Keep each point as it is: figures, or activations."""
+    if seen.statistics is not None:
+        sums.keep(FIGURES, "", seen.statistics[rows])
+    for name, tensor in seen.activations.items():
+        sums.keep("activations", name, tensor[rows])
 
 
 def _add_layers(sums: Sums, row: Row, question: Internals, weights: Floats, seen: Shown, rows: slice, look: Look) -> None:
@@ -103,6 +107,7 @@ def _check_between(row: Row, question: Internals) -> None:
 
 def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums, column: int) -> InternalAnswer:
     """The answer, once every point is in."""
+    figures = found.get(FIGURES, {}).get("")
     return InternalAnswer(
         outputs,
         found.get("activations", {}),
@@ -111,7 +116,7 @@ def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums, 
         found.get("inputs", {}),
         sums.reference,
         column,
-        found.get(FIGURES, {}).get(""),
+        None if figures is None else np.atleast_2d(figures),
     )
 
 

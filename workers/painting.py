@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from explainery.contract.errors import InvalidInput
+from explainery.contract.errors import InvalidInput, MethodUnavailable
 from workers.canvases import Canvas, Elements, Spectrum
 from workers.draws import gaussian, generator
 from workers.game import InputView
@@ -37,6 +37,8 @@ class Painting:
 
     def __init__(self, view: JobView, parameterisation: str, number: int) -> None:
         self._views, self._bounds, self._seed, self._number = view.inputs, view.bounds, view.seed, number
+        if fixed := [each.name for each in view.inputs if each.name not in view.bounds]:
+            raise MethodUnavailable(f"Input {fixed[0]} holds whole numbers, which cannot be painted in small steps.")
         if not any((bounds.highest > bounds.lowest).any() for bounds in view.bounds.values()):
             raise InvalidInput(
                 "All rows of the job hold the same number, so there is no range to paint in: send rows that differ."

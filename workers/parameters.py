@@ -19,7 +19,10 @@ LAYER = Param(
     name="layer",
     type="string",
     default="auto",
-    help='A layer as GET /v1/models/{name}/layers lists it, or "auto": the last that fits (convolutions before others).',
+    help=(
+        'A layer as GET /v1/models/{name}/layers lists it, or "auto": the last that fits; for maps the last convolution, or '
+        "what the last attention reads."
+    ),
 )
 EVERY_LAYER = Param(name="layer", type="string", default="auto", help='One layer, or "auto": all that fit.')
 UNIT = Param(

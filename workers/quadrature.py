@@ -3,17 +3,84 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
+from explainery.contract.catalogue import Param
 from workers.coalitions import frozen
-from workers.questions import Floats
+from workers.questions import Answer, Floats, Question
 
 FIRST_STEPS = 16
+ADVICE = "The attributions miss what they should sum to by more than the tolerance; raise max_steps, or take a nearer baseline."
 PANEL = 512
 """Most nodes of one rule."""
+
+
+def tolerance(of: str) -> Param:
+    """When a method that integrates may stop. `of`: what the attributions should sum to."""
+    return Param(
+        name="tolerance",
+        type="number",
+        default=0.01,
+        unit=f"share of {of}",
+        minimum=0,
+        maximum=1,
+        help=f"Stop when the attributions miss {of} by at most this; 0: one rule of max_steps nodes.",
+    )
+
+
+def max_steps(least: int, more: str = "") -> Param:
+    """What such a method may cost. `more`: what else counts."""
+    return Param(
+        name="max_steps",
+        type="integer",
+        default=256,
+        unit="gradient evaluations",
+        minimum=least,
+        maximum=100_000,
+        help=f"Gradient evaluations a row may cost, over all stages{more}.",
+    )
+
+
+@dataclass(frozen=True)
+class Refined:
+    """The best attribution that was found, by name; how far it misses, and whether that is within the tolerance."""
+
+    attribution: dict[str, Floats]
+    error: float
+    converged: bool | None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know."""
+        return (ADVICE,) if self.converged is False else ()
+
+
+def refined(
+    ask: Callable[[Floats, Floats], Question],
+    found: Callable[[Answer], dict[str, Floats]],
+    change: float,
+    steps: int,
+    within: float,
+) -> Generator[Question, Answer, Refined]:
+    """Integrate with more and more nodes until the attributions sum to `change` within the tolerance, or `steps` are spent.
+
+    `ask`: the question for a rule's nodes and weights; `found`: the attributions in its answer.
+    """
+    best = math.inf
+    attribution: dict[str, Floats] = {}
+    for size in stages(steps, within):
+        answer = yield ask(*gauss_legendre(size))
+        gap = completeness_gap(found(answer), change)
+        if gap < best or not attribution:
+            best, attribution = gap, found(answer)
+        if best <= within:
+            break
+    # Without a tolerance there is nothing to converge to, unless the answer is exact.
+    return Refined(attribution, best, best <= within if within or best == 0 else None)
 
 
 def stages(max_steps: int, tolerance: float) -> Iterator[int]:

@@ -152,7 +152,8 @@ class Internals:
     @property
     def at_instance(self) -> bool:
         """Whether the explained output is looked at, and at the instance alone."""
-        return self.probe.unit is None and self.path is None and bool((self.alphas == 1.0).all())
+        own = self.path is None and self.points is None
+        return self.probe.unit is None and own and bool((self.alphas == 1.0).all())
 
     @property
     def evaluations(self) -> int:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from workers.looks import Look
 from workers.plugins import Array, Model, Shown
 from workers.questions import Internals
-from workers.sums import Sums
+from workers.sums import FIGURES, Sums
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -21,7 +21,7 @@ Arrays = Mapping[str, NDArray[Any]]
 def is_single(question: Internals, look: Look, evaluations: int) -> bool:
     """Whether a question is about one point, which counts once."""
     whole = evaluations == 1 and question.weights[0] == 1.0 and question.path is None
-    return whole and look.walk is None and not (question.each or question.probe.steps or question.probe.statistics)
+    return whole and look.walk is None and not (question.each or question.probe.steps)
 
 
 def multiplied(question: Internals, seen: Shown, points: Mapping[str, Array], baselines: Mapping[str, Array] | None) -> Shown:
@@ -38,7 +38,8 @@ def fetched(model: Model, seen: Shown) -> list[tuple[str, str, NDArray[Any]]]:
     parts: Sequence[tuple[str, Mapping[str, Array]]] = (
         ("activations", seen.activations), ("gradients", seen.gradients), ("inputs", seen.inputs),
     )  # fmt: skip
-    return [(what, name, model.fetch(tensor)) for what, tensors in parts for name, tensor in tensors.items()]
+    told = [(what, name, model.fetch(tensor)) for what, tensors in parts for name, tensor in tensors.items()]
+    return told if seen.statistics is None else [*told, (FIGURES, "", model.fetch(seen.statistics))]
 
 
 def take(sums: Sums, shown: Sequence[tuple[str, str, NDArray[Any]]], number: int) -> None:

@@ -54,7 +54,8 @@ class WeightFigures:
 class JobView:
     """A job: how many rows, the seed, the target of each row ("predicted": its largest output), and the output explained.
 
-    `layers`: the layers that the parameters name, in the model's order. `inputs`, `bounds`: in the card's order, by name.
+    `layers`: the layers that the parameters name, in the model's order. `inputs`: in the card's order, the first row's shapes.
+    `bounds`: of the inputs of floats, by name.
     `weights`: looks at what the model has learned.
     """
 

@@ -215,8 +215,13 @@ def _total(method: AnyMethod, spec: JobSpec, partitions: list[Partition], width:
 
 
 def _nothing(rows: Rows) -> Rows:
-    """Baselines for a job that needs none: its rows stand for themselves."""
-    return {name: np.zeros((1, 1, *array[0].shape), array[0].dtype) for name, array in rows.items()}
+    """Baselines for a job that needs none, shaped like its rows."""
+    return {
+        name: np.zeros((1, 1, *array.shape[1:]), array.dtype)
+        if isinstance(array, np.ndarray)
+        else [np.zeros((1, *row.shape), row.dtype) for row in array]
+        for name, array in rows.items()
+    }
 
 
 def _width(backgrounds: Rows) -> int:

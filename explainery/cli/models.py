@@ -1,4 +1,4 @@
-"""`explainery models list|check|add|quarantined|release`."""
+"""`explainery models list|layers|check|add|quarantined|release`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,20 @@ def list_models(url: str | None, as_json: bool) -> None:
         print_json(models)
         return
     print_table(("model", "versions", "runtime", "title", "methods"), map(_row, models))
+
+
+@command.command("layers")
+@click.argument("name")
+@json_option
+@url_option
+def list_layers(name: str, url: str | None, as_json: bool) -> None:
+    """List the layers of a model: what the parameter `layer` may name. NAME may be name@version."""
+    with connect(url) as client:
+        layers = client.layers(name)
+    if as_json:
+        print_json(layers)
+        return
+    print_table(("layer", "type", "output", "parameters", "share", "methods"), map(_layer, layers))
 
 
 @command.command("check")
@@ -109,6 +123,11 @@ def release_banned(group: str) -> None:
         raise exits.Failure(
             "There is no such model in quarantine; `explainery models quarantined` lists those there are.", exits.REFUSED
         )
+
+
+def _layer(layer: dict[str, Any]) -> tuple[str, ...]:
+    shape, share = " x ".join(map(str, layer["shape"])), f"{layer['share']:.1%}"
+    return layer["path"], layer["type"], shape, str(layer["parameters"]), share, ", ".join(layer["methods"])
 
 
 def _row(model: dict[str, Any]) -> tuple[str, ...]:

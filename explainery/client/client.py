@@ -164,6 +164,10 @@ class Client:
         """One model."""
         return dict(self._transport.get(f"/v1/models/{name}").json())
 
+    def layers(self, name: str) -> list[dict[str, Any]]:
+        """The layers of a model, in the order in which they put out their results, and the methods that work on each."""
+        return list(self._transport.get(f"/v1/models/{name}/layers").json()["layers"])
+
     def methods(self) -> list[dict[str, Any]]:
         """The methods on offer, each with its parameters."""
         return list(self._transport.get("/v1/methods").json()["methods"])

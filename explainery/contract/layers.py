@@ -42,7 +42,7 @@ class LayerSpec(Frozen):
 
 
 def chosen(layers: Sequence[LayerSpec], asked: str, kind: LayerKind) -> LayerSpec:
-    """The layer a client asks for; "auto": the last convolution's map, the last attention, or the last layer.
+    """The layer a client asks for; "auto": the last map that counts (see `_last_map`), the last attention, or the last layer.
 
     Raises UnknownLayer, AmbiguousLayer, NoSpatialMap, NoAttention.
     """
@@ -50,11 +50,27 @@ def chosen(layers: Sequence[LayerSpec], asked: str, kind: LayerKind) -> LayerSpe
     if asked == AUTO:
         if not fitting:
             raise _lacking(kind, "The model has no layer that")
-        return _last_convolution(fitting) if kind == "map" else fitting[-1]
+        return _last_map(layers, fitting) if kind == "map" else fitting[-1]
     layer = named(layers, asked)
     if not layer.is_a(kind):
         raise _lacking(kind, f"Layer {layer.path} is not one that", [layer.path for layer in fitting])
     return layer
+
+
+def _last_map(layers: Sequence[LayerSpec], maps: Sequence[LayerSpec]) -> LayerSpec:
+    """Of a vision transformer what its last attention reads: behind it a class token alone may go on to the output.
+
+    Of a convolutional net its last convolution.
+    """
+    of_tokens = [layer for layer in maps if len(layer.shape) == len(layer.grid or ())]
+    attending = [layer.path for layer in layers if layer.attention is not None]
+    if of_tokens and attending:
+        inside = f"{attending[-1]}."
+        end = next(place for place, layer in enumerate(layers) if layer.path == attending[-1] or layer.path.startswith(inside))
+        before = [layer for layer in layers[:end] if layer in of_tokens]
+        if before:
+            return before[-1]
+    return _last_convolution(maps)
 
 
 def _last_convolution(maps: Sequence[LayerSpec]) -> LayerSpec:

@@ -93,7 +93,7 @@ def read_subject(
 
     Raises RequestRefused when the result has no such row.
     """
-    explanations = document["explanations"]
+    explanations = document["explanations"] or _of_the_job(document)
     if not 0 <= row < len(explanations):
         raise RequestRefused(*_fault("row", f"must be below {len(explanations)}, the number of rows of the result"))
     told = explanations[row]
@@ -113,6 +113,18 @@ def read_subject(
         notes=tuple(quality.get("notes") or ()),
         head=head,
     )
+
+
+def _of_the_job(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What stands for a row where a method answers for the job: its maps, what it aimed at, and the score reached."""
+    report = document.get("report")
+    if report is None:
+        return []
+    aim = report.get("objective") or {}
+    target: Mapping[str, Any] | None = aim if aim.get("output") else None
+    if aim.get("layer"):
+        target = {"output": f"unit {', '.join(map(str, aim.get('unit') or ()))} of {aim['layer']}"}
+    return [{"maps": document.get("maps"), "target": target, "instance_output": report.get("score")}]
 
 
 def _piece(entry: Mapping[str, Any], card: ModelCard | None, given: Mapping[str, Any]) -> Piece:

@@ -65,8 +65,14 @@ def test_what_is_refused_at_the_door(stack: Stack) -> None:
     )
 
 
+def test_a_layer_that_is_not_there(stack: Stack) -> None:
+    until(lambda: stack.http.get("/v1/models/cnn/layers").status_code == 200)
+    body = {"method": "activation_maximization", "instances": ROWS[:3]}
+    assert refused(stack, **body, params={"layer": "9", "unit": 0}) == (422, "unknown_layer")
+
+
 def test_what_only_the_worker_can_tell(stack: Stack) -> None:
-    for params, code in (({"layer": "9", "unit": 0}, "unknown_layer"), ({"unit": 0}, "invalid_parameter")):
+    for params, code in (({"unit": 0}, "invalid_parameter"), ({"layer": "0", "unit": 4}, "invalid_parameter")):
         job = stack.ended(stack.submit("cnn", "activation_maximization", ROWS[:3], target="a", params=params))
         assert (job["status"], job["error"]["code"]) == ("failed", code)
 
@@ -79,3 +85,18 @@ def test_a_whole_job_is_canceled_and_expires(stack: Stack) -> None:
     expired = stack.ended(stack.submit("cnn", "activation_maximization", ROWS[:3], target="a", params=long, deadline_s=0.5))
     assert (expired["status"], expired["error"]["code"]) == ("expired", "deadline_exceeded")
     assert stack.ended(stack.submit("cnn", "layer_report", ROWS[:2], target="a"), within_s=10)["status"] == "succeeded"
+
+
+def test_figures_of_reports(stack: Stack) -> None:
+    """The picture with what it was made for and the score it reached; the layers with their findings."""
+    picture = stack.submit("cnn", "activation_maximization", ROWS[:3], target="b", params={"steps": 4})
+    score = stack.result(picture)["report"]["score"]
+    drawn = stack.http.get(f"/v1/explanations/{picture}/figures/picture.json").json()
+    assert "b" in drawn["title"]
+    assert f"{score:.3g}"[:4] in drawn["reading"]
+    report = stack.submit("cnn", "layer_report", ROWS, target="a")
+    layers = stack.result(report)["report"]["layers"]
+    table = stack.http.get(f"/v1/explanations/{report}/figures/auto.json").json()["table"]
+    norms = [row[table["columns"].index("gradient_norm")] for row in table["rows"]]
+    assert norms == [layer["gradient_norm"] for layer in layers]
+    assert stack.http.get(f"/v1/explanations/{report}/figures/layers.svg").status_code == 200

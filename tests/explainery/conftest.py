@@ -166,13 +166,14 @@ def until() -> Callable[[Callable[[], object]], None]:
 
 @pytest.fixture
 def alive() -> Callable[[int], bool]:
-    """Whether a process runs (a zombie does not)."""
+    """Whether a process runs. A zombie does not, once its last thread is gone: until then its connections are open."""
 
     def runs(pid: int) -> bool:
         try:
             stat = Path(f"/proc/{pid}/stat").read_text()
+            threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
         except (FileNotFoundError, ProcessLookupError):
             return False
-        return stat.rpartition(")")[2].split()[0] not in "ZX"
+        return stat.rpartition(")")[2].split()[0] not in "ZX" or threads > 1
 
     return runs

@@ -13,6 +13,7 @@ from far_sides import add_remote
 from onnx import helper
 
 from explainery.contract.catalogue import ModelEntry, Offer, Verdict
+from explainery.contract.layers import LayerSpec
 from explainery.settings import Settings
 from workers.local import Local
 from workers.offering import offer_of
@@ -168,3 +169,32 @@ def test_the_offer_is_data_that_travels(lab: Local) -> None:
     found = offer_of(lab.registry, lab.repository.scan(), lab.settings)
     assert Offer.model_validate_json(found.model_dump_json()) == found
     assert offer_of(lab.registry, Repository(lab.settings.models_url).scan(), lab.settings) == found
+
+
+def test_what_cannot_be_looked_into_says_so(tmp_path: Path) -> None:
+    """TorchScript runs where no hook and no mode sees it."""
+    card = f'title = "m"\nformat = "torchscript"\nfile = "m.ts"\n{repos.tensor_input("input", [4])}{repos.output(1)}'
+    repos.write(tmp_path, "m", card, {"m.ts": b"not opened"})
+    found = entry(tmp_path, allow_code_formats=True)
+    assert found.methods["saliency"].available
+    for name in INSIDE:
+        assert "TorchScript cannot be looked into" in str(found.methods[name].reason)
+
+
+def test_what_a_model_s_inside_lacks_is_said_before_a_job_asks(tmp_path: Path) -> None:
+    """As far as its trial has shown: no map, no attention, one row at a time."""
+    repos.add_onnx_linear(tmp_path, "m", np.ones((4, 1)), batch=3)
+    repository = Repository(str(tmp_path))
+    layers = (LayerSpec(path="score", type="MatMul", shape=(1,), parameters=4),)
+    settings = Settings(models=str(tmp_path))
+    verdict = Verdict(layers=layers, fixed_rows=3)
+    (found,) = offer_of(REGISTRY, repository.scan(), settings, lambda digest: verdict).models
+    reasons = {name: found.methods[name].reason for name in ("grad_cam", "attention_rollout", "deep_lift")}
+    assert reasons == {
+        "grad_cam": "grad_cam needs a layer with a spatial map; the model has none.",
+        "attention_rollout": "attention_rollout needs a layer that computes attention weights; the model has none.",
+        "deep_lift": "deep_lift compares two rows in one pass; the file takes 3 at a time: export it for any number.",
+    }
+    assert found.methods["layer_activation"].available
+    assert found.verdict is not None
+    assert found.verdict.layers is None  # published by themselves

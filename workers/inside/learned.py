@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from workers.inside.calls import tensors_in
+from workers.inside.backward.calls import tensors_in
 from workers.inside.net import Learned
 from workers.whole import WeightFigures
 

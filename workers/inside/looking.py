@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import ModelCard
-from workers.device import numerics
+from workers.device import numerics, ran_out_of_memory
 from workers.inside.layers import Layer, discover
 from workers.inside.learned import Reading, storage_of, weighed
 from workers.inside.net import Net
@@ -59,6 +59,8 @@ class Looking:
             except MemoryError:
                 raise
             except Exception as error:  # a model may raise anything on rows that are not its own
+                if ran_out_of_memory(error):
+                    raise MemoryError from error
                 log.info("layers_not_found", model=self._card.title, error=type(error).__name__)
         return {}
 

@@ -6,6 +6,7 @@ fade when the model is sure of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -98,18 +99,16 @@ def _report(
 
 def _layer(layer: LayerSpec, seen: LayerFigures | None, last: float | None) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "layer": layer.path, "type": layer.type, "shape": list(layer.shape), "parameters": layer.parameters,
+        "path": layer.path, "type": layer.type, "shape": list(layer.shape), "parameters": layer.parameters,
     }  # fmt: skip
     if seen is None:
         return described
     ratio = None if seen.slope is None or not last else seen.slope / last
     return described | {
-        "activation": {
-            "mean": seen.mean, "variance": seen.variance, "zeros": seen.zeros, "saturated": seen.saturated,
-            "lowest": seen.lowest.min(), "highest": seen.highest.max(),
-            "units": len(seen.highest), "dead_share": seen.dead if seen.known else None,
-        },
-        "gradient": {"norm": seen.slope, "ratio_to_last": ratio},
+        "activation_mean": seen.mean, "activation_variance": seen.variance, "activation_std": math.sqrt(seen.variance),
+        "lowest": seen.lowest.min(), "highest": seen.highest.max(), "zeros": seen.zeros, "saturated_share": seen.saturated,
+        "units": len(seen.highest), "dead_share": seen.dead if seen.known else None,
+        "gradient_norm": seen.slope, "gradient_ratio": ratio,
     }  # fmt: skip
 
 

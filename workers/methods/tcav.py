@@ -13,7 +13,7 @@ import numpy as np
 
 from explainery.contract.catalogue import MethodSpec, Param
 from explainery.contract.concept_sets import ConceptSets, read_sets
-from explainery.contract.errors import InvalidParameter
+from explainery.contract.errors import InvalidInput, InvalidParameter
 from explainery.contract.layers import LayerSpec
 from workers.concepts import Chance, Concepts, Tested
 from workers.game import Params
@@ -70,6 +70,8 @@ def explain_job(view: JobView, params: Params) -> ExplainingJob:
     others = [row for rows in (*sets.concepts.values(), *sets.randoms.values()) for row in rows]
     slopes = yield [(row, Internals(Probe((layer.path,), gradients=True))) for row in sets.examples]
     seen = yield [(row, Internals(Probe((layer.path,), activations=True))) for row in others]
+    if len({answer.activations[layer.path].shape for answer in seen}) > 1:
+        raise InvalidInput(f"Layer {layer.path} puts out another shape for each row's length: take one behind the pooling.")
     place = {row: number for number, row in enumerate(others)}
     concepts = Concepts(
         np.stack([answer.activations[layer.path].reshape(-1) for answer in seen]),

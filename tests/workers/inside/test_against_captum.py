@@ -82,7 +82,7 @@ def test_layer_integrated_gradients(inner_lab: Local, rows: Rows, module: Module
     net, x = module(model), rows(model)
     method = captum.LayerIntegratedGradients(net, net.get_submodule(layer))
     theirs = first(method.attribute(torch.tensor(x), torch.zeros(x.shape), target=TARGET, n_steps=50))
-    params = {"layer": layer, "max_steps": 53, "tolerance": 0.0}
+    params = {"layer": layer, "max_steps": 54, "tolerance": 0.0}
     close(explained(inner_lab, model, "layer_integrated_gradients", x, layer, **params), theirs, 3e-4)
 
 
@@ -148,3 +148,33 @@ def test_a_tuple_is_looked_at_by_its_first_tensor(inner_lab: Local, rows: Rows) 
         for layer in ("states", "states.layer")
     ]
     np.testing.assert_allclose(both[0], both[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", ["embedding", "layers.0", "layers.1.norm2"])
+def test_layer_integrated_gradients_of_tokens(inner_lab: Local, rows: Rows, module: Module, layer: str) -> None:
+    """From the vectors of token 0 to those of the row: the inputs themselves stay what they are."""
+    net, x = module("bert"), rows("bert")
+    method = captum.LayerIntegratedGradients(net, net.get_submodule(layer))
+    theirs = first(method.attribute(torch.tensor(x), torch.zeros(x.shape, dtype=torch.int64), target=TARGET, n_steps=50))
+    params = {"layer": layer, "max_steps": 54, "tolerance": 0.0}
+    close(explained(inner_lab, "bert", "layer_integrated_gradients", x, layer, **params), theirs, 3e-4)
+
+
+@pytest.mark.parametrize(("model", "layer"), [("vgg", "conv2"), ("resnet", "block2.conv2")])
+def test_guided_grad_cam(inner_lab: Local, rows: Rows, module: Module, model: str, layer: str) -> None:
+    net, x = module(model), rows(model)
+    method = captum.GuidedGradCam(net, net.get_submodule(layer))
+    theirs = method.attribute(torch.tensor(x).requires_grad_(), target=TARGET, interpolate_mode="bilinear")
+    close(explained(inner_lab, model, "guided_grad_cam", x, "input", layer=layer), theirs)
+
+
+@pytest.mark.parametrize("model", ["vgg", "resnet", "lstm", "bi-gru", "rnn", "encoder", "encoder-second", "vit"])
+def test_methods_that_ask_for_gradients(inner_lab: Local, rows: Rows, module: Module, model: str) -> None:
+    net, x = module(model), rows(model)
+    tensor = torch.tensor(x).requires_grad_()
+    close(explained(inner_lab, model, "saliency", x, "input"), captum.Saliency(net).attribute(tensor, TARGET, abs=False))
+    close(explained(inner_lab, model, "input_x_gradient", x, "input"), captum.InputXGradient(net).attribute(tensor, TARGET))
+    theirs = captum.IntegratedGradients(net).attribute(tensor, target=TARGET, n_steps=50)
+    close(explained(inner_lab, model, "integrated_gradients", x, "input", max_steps=50, tolerance=0.0), theirs, 3e-4)
+    ablated = captum.FeatureAblation(net).attribute(tensor, target=TARGET, perturbations_per_eval=16)
+    close(explained(inner_lab, model, "feature_ablation", x, "input", features="elements"), ablated)

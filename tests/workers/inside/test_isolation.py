@@ -34,7 +34,7 @@ ORDERS: list[tuple[str, dict[str, Any]]] = [
     ("layer_cam", {"layer": "block2.bn1"}),
     ("guided_grad_cam", {}),
     ("layer_activation", {"layer": "block1.relu#1"}),
-    ("layer_integrated_gradients", {"layer": "pool", "max_steps": 19, "tolerance": 0.0}),
+    ("layer_integrated_gradients", {"layer": "pool", "max_steps": 20, "tolerance": 0.0}),
     ("neuron_gradient", {"layer": "block2.conv1", "unit": [1]}),
     ("integrated_gradients", {"max_steps": 16, "tolerance": 0.0}),
 ]

@@ -67,6 +67,7 @@ def test_grids_of_transformers(inner_lab: Local) -> None:
 def test_choosing(inner_lab: Local) -> None:
     resnet, bert = (inner_lab.load(name).model.layers for name in ("resnet", "bert"))  # type: ignore[attr-defined]
     assert chosen(resnet, "auto", "map").path == "block2.bn2"
+    assert chosen(list(specs(inner_lab, "vit").values()), "auto", "map").path == "layers.0"
     assert chosen(bert, "auto", "attention").path == "layers.1.attention"
     with pytest.raises(UnknownLayer, match=r"did you mean block2\.conv2"):
         chosen(resnet, "block2.conv_2", "any")

@@ -123,7 +123,7 @@ def test_a_vanishing_gradient(ward: Ward) -> None:
     (finding,) = report["findings"]
     assert (finding["kind"], finding["layer"]) == ("vanishing", "flat")
     assert finding["figures"]["ratio"] < 1e-8
-    ratios = [layer["gradient"]["ratio_to_last"] for layer in report["layers"] if layer["type"] == "Linear"]
+    ratios = [layer["gradient_ratio"] for layer in report["layers"] if layer["type"] == "Linear"]
     assert ratios == sorted(ratios)
 
 
@@ -195,7 +195,7 @@ def test_the_figures_are_those_of_the_module(ward: Ward) -> None:
     net = stack()
     ward.add("plain", "sick_nets:stack", net)
     report = ward.report("plain")
-    layers = {layer["layer"]: layer for layer in report["layers"]}
+    layers = {layer["path"]: layer for layer in report["layers"]}
     x, seen = torch.from_numpy(ROWS).requires_grad_(), {}
     for name, part in net.named_children():
         x = part(x)
@@ -204,14 +204,14 @@ def test_the_figures_are_those_of_the_module(ward: Ward) -> None:
     torch.autograd.backward(x.max(1).values.sum())
     slopes = {name: tensor.grad.double() for name, tensor in seen.items()}
     for name, tensor in ((name, tensor.detach()) for name, tensor in seen.items()):
-        activation = layers[name]["activation"]
-        assert activation["mean"] == pytest.approx(float(tensor.mean()), rel=1e-4, abs=1e-6)
-        assert activation["variance"] == pytest.approx(float(tensor.var(unbiased=False)), rel=1e-4, abs=1e-6)
+        activation = layers[name]
+        assert activation["activation_mean"] == pytest.approx(float(tensor.mean()), rel=1e-4, abs=1e-6)
+        assert activation["activation_variance"] == pytest.approx(float(tensor.var(unbiased=False)), rel=1e-4, abs=1e-6)
         assert activation["zeros"] == pytest.approx(float((tensor.abs() <= 1e-6).double().mean()), rel=1e-6)
         dead = (tensor.abs() <= 1e-6).all(0).double().mean()
         assert activation["dead_share"] == pytest.approx(float(dead))
         norm = float(slopes[name].flatten(1).square().sum(1).mean().sqrt())
-        assert layers[name]["gradient"]["norm"] == pytest.approx(norm, rel=1e-4)
+        assert layers[name]["gradient_norm"] == pytest.approx(norm, rel=1e-4)
     weight = next(each for each in report["parameters"] if (each["layer"], each["name"]) == ("linear1", "weight"))
     assert weight["std"] == pytest.approx(float(net.linear1.weight.detach().std(unbiased=False)), rel=1e-6)
     assert weight["looks_like"] == "torch_uniform"

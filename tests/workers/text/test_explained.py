@@ -236,3 +236,21 @@ def test_the_document_has_each_rows_own_part(lab: Local) -> None:
         assert len(attribution["data"]) == len(shares)
         assert attribution["standard_error"] is None or len(attribution["standard_error"]) == len(shares)
         assert len(attribution["offsets"]) == len(attribution["features"]) == attribution["shape"][0] == len(shares)
+
+
+def test_methods_that_answer_for_a_whole_job(lab: Local) -> None:
+    """A report over texts of many lengths; a picture cannot be painted of ids; activations of other lengths do not compare."""
+    rows = texts.sentences(25, 5)
+    result, _ = explain(lab, "planted", "layer_report", rows)
+    assert result.report is not None
+    assert result.report["findings"] == []
+    assert all(layer["dead_share"] is not None for layer in result.report["layers"] if layer["type"] == "Linear")
+    with pytest.raises(ComputeError, match="cannot be painted") as refusal:
+        explain(lab, "planted", "activation_maximization", rows, target=1)
+    assert refusal.value.code == "method_unavailable"
+    sets = ["example"] * 5 + ["one"] * 5 + ["random/0"] * 5 + ["random/1"] * 5 + ["random/2"] * 5
+    with pytest.raises(ComputeError, match="another shape for each row's length") as refusal:
+        explain(lab, "planted", "tcav", rows, {"sets": sets, "layer": "encoder.layers.1"}, target=1)
+    assert refusal.value.code == "invalid_input"
+    result, _ = explain(lab, "planted", "tcav", rows, {"sets": sets, "layer": "head"}, target=1)
+    assert result.report is not None

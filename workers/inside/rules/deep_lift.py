@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from workers.inside import kinds, maxima, recurrence, softmaxes, steps, written_out
-from workers.inside.paired import WRITING, Paired
-from workers.inside.ruled import Rule
+from workers.inside.backward import kinds, maxima, recurrence, softmaxes, steps, written_out
+from workers.inside.backward.paired import WRITING, Paired
+from workers.inside.backward.ruled import Rule
 
 
 class Mode(Paired):

@@ -6,7 +6,7 @@ leaky and smooth activations keep their derivative. Without a ReLU the answer is
 
 from __future__ import annotations
 
-from workers.inside.rectified import Rectifying
+from workers.inside.backward.rectified import Rectifying
 
 
 class Mode(Rectifying):

@@ -17,14 +17,14 @@ from typing import Any, ClassVar
 
 import torch
 
-from workers.inside import kinds
-from workers.inside.affine import Layer, batch_norm_numbers, layer_of
-from workers.inside.answered import answered
-from workers.inside.calls import Call, tensors_in
-from workers.inside.composites import COMPOSITES
-from workers.inside.notes import Notes
-from workers.inside.relevance import alpha_beta_shares, by_sign, by_value, evenly, gamma_shares, in_box
-from workers.inside.ruled import Rule, Ruled
+from workers.inside.backward import kinds
+from workers.inside.backward.affine import Layer, batch_norm_numbers, layer_of
+from workers.inside.backward.answered import answered
+from workers.inside.backward.calls import Call, tensors_in
+from workers.inside.backward.composites import COMPOSITES
+from workers.inside.backward.notes import Notes
+from workers.inside.backward.relevance import alpha_beta_shares, by_sign, by_value, evenly, gamma_shares, in_box
+from workers.inside.backward.ruled import Rule, Ruled
 
 TINY = 1e-9
 """What keeps a quotient off zero where no epsilon is asked for."""

@@ -97,14 +97,15 @@ class OnnxModel:
         return parts[0] if len(parts) == 1 else _joined(parts)
 
     def _asked(self, feeds: Arrays, columns: NDArray[np.int64], probe: Probe, start: Any, references: Any) -> Shown:
-        placed = self._inner.placed
+        hybrid = self._hybrid(probe)
+        placed = self._inner.placed if hybrid is None else _as_they_are
         return self._looking.ask(
             placed(feeds),
             columns,
             probe,
             None if start is None else torch.as_tensor(start),
             None if references is None else placed(references),
-            self._hybrid(probe),
+            hybrid,
         )
 
     @cached_property
@@ -136,6 +137,11 @@ class OnnxModel:
             except Exception:  # a tensor that the file itself does not have, or that ONNX Runtime does not give: all by torch
                 self._hybrids[layer] = None
         return self._hybrids[layer]
+
+
+def _as_they_are(feeds: Arrays) -> dict[str, torch.Tensor]:
+    """The arrays as tensors over the same memory: ONNX Runtime reads them next, in the order in which they are."""
+    return {name: torch.from_numpy(array) for name, array in feeds.items()}
 
 
 def _filled(array: NDArray[Any], count: int) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from torch import nn
 from under_rules import attributed, exported, frozen, translated
 
 from explainery.contract.errors import OperationWithoutRule
-from workers.inside.composites import COMPOSITES
+from workers.inside.backward.composites import COMPOSITES
 
 every_composite = pytest.mark.parametrize("composite", COMPOSITES)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from workers.inside.answered import answered
+from workers.inside.backward.answered import answered
 
 
 def of_winners(value: torch.Tensor, x: torch.Tensor, places: torch.Tensor, axis: int) -> torch.Tensor:

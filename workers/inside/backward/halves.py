@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from workers.inside.calls import Call, tensors_in
-from workers.inside.kinds import CONVOLUTIONS, ELEMENTWISE, NORMS_BY_NUMBERS, POOLS_OF_MAXIMA
-from workers.inside.notes import Notes
+from workers.inside.backward.calls import Call, tensors_in
+from workers.inside.backward.kinds import CONVOLUTIONS, ELEMENTWISE, NORMS_BY_NUMBERS, POOLS_OF_MAXIMA
+from workers.inside.backward.notes import Notes
 
 VIEWS = frozenset({
     "transpose", "permute", "movedim", "t", "adjoint", "unsqueeze", "squeeze", "expand", "expand_as", "broadcast_to",

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import torch
 from torch.nn import functional
 
-from workers.inside.affine import batch_norm_numbers
-from workers.inside.calls import Call, plain_name
+from workers.inside.backward.affine import batch_norm_numbers
+from workers.inside.backward.calls import Call, plain_name
+from workers.inside.backward.recurrence import is_packed, rnn_relu
+from workers.inside.backward.ruled import Ruled
 from workers.inside.frozen_norm import scaled
-from workers.inside.recurrence import is_packed, rnn_relu
-from workers.inside.ruled import Ruled
 
 
 class _Rectified(torch.autograd.Function):

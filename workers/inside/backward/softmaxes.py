@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 
-from workers.inside.answered import answered
-from workers.inside.calls import Call
-from workers.inside.halves import Mixed, reduced_axes
-from workers.inside.paired import Paired
-from workers.inside.rescale import nearness
+from workers.inside.backward.answered import answered
+from workers.inside.backward.calls import Call
+from workers.inside.backward.halves import Mixed, reduced_axes
+from workers.inside.backward.paired import Paired
+from workers.inside.backward.rescale import nearness
 
 
 def softmax(mode: Paired, call: Call) -> Any:

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from workers.inside import written_out
-from workers.inside.calls import Call
-from workers.inside.extremes import of_winners
-from workers.inside.halves import Mixed, reduced_axes
-from workers.inside.paired import Paired
+from workers.inside.backward import written_out
+from workers.inside.backward.calls import Call
+from workers.inside.backward.extremes import of_winners
+from workers.inside.backward.halves import Mixed, reduced_axes
+from workers.inside.backward.paired import Paired
 
 POOLS: Mapping[int, Callable[..., Any]] = {
     1: torch.nn.functional.max_pool1d, 2: torch.nn.functional.max_pool2d, 3: torch.nn.functional.max_pool3d

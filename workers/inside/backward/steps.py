@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from workers.inside import kinds, written_out
-from workers.inside.affine import batch_norm_numbers
-from workers.inside.calls import Call
+from workers.inside.backward import kinds, written_out
+from workers.inside.backward.affine import batch_norm_numbers
+from workers.inside.backward.calls import Call
+from workers.inside.backward.halves import Mixed
+from workers.inside.backward.paired import Paired
+from workers.inside.backward.products import by_midpoint
+from workers.inside.backward.rescale import rescaled
 from workers.inside.frozen_norm import scaled
-from workers.inside.halves import Mixed
-from workers.inside.paired import Paired
-from workers.inside.products import by_midpoint
-from workers.inside.rescale import rescaled
 
 
 def elementwise(mode: Paired, call: Call) -> Any:

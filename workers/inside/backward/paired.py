@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from workers.inside.calls import Call, tensors_in
-from workers.inside.halves import Axes, Mixed
-from workers.inside.ruled import Ruled
+from workers.inside.backward.calls import Call, tensors_in
+from workers.inside.backward.halves import Axes, Mixed
+from workers.inside.backward.ruled import Ruled
 
 WRITING = frozenset({
     "setitem_", "index_put_", "scatter_", "index_fill_", "masked_scatter_", "index_copy_", "copy_",

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from workers.inside.affine import Layer
+from workers.inside.backward.affine import Layer
 
 Shares = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 """(R, P, N) -> (s, t), each shaped like the output."""

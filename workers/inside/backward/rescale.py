@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from workers.inside.answered import answered
-from workers.inside.calls import Call
-from workers.inside.halves import Axes
+from workers.inside.backward.answered import answered
+from workers.inside.backward.calls import Call
+from workers.inside.backward.halves import Axes
 
 HARMLESS = 0.5
 """Every elementwise function of the table has a finite slope here."""

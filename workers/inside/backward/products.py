@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from workers.inside.answered import answered
-from workers.inside.calls import Call
-from workers.inside.halves import Axes, Mixed
+from workers.inside.backward.answered import answered
+from workers.inside.backward.calls import Call
+from workers.inside.backward.halves import Axes, Mixed
 
 Bilinear = Callable[[torch.Tensor, torch.Tensor], Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from workers.inside.calls import Call
+from workers.inside.backward.calls import Call
 
 States = tuple[torch.Tensor, ...]
 Cell = Callable[[torch.Tensor, States, "Weights"], States]

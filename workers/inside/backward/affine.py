@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F  # noqa: N812  # its usual name
 
-from workers.inside.calls import Call
+from workers.inside.backward.calls import Call
 
 Apply = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

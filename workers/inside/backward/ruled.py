@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import torch
 
 from workers.inside.backward import Backward
-from workers.inside.bodies import body_of
-from workers.inside.calls import Call, tensors_in
-from workers.inside.recurrence import is_packed
+from workers.inside.backward.bodies import body_of
+from workers.inside.backward.calls import Call, tensors_in
+from workers.inside.backward.recurrence import is_packed
 
 Rule = Callable[[Any, Call], Any]
 """(the mode, the call) -> the function's own value with the family's derivative."""
