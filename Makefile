@@ -1,5 +1,5 @@
 # Thin on purpose: each target is a command that one can also type.
-.PHONY: help demo test test-gpu lint bench chaos soak zoo clean
+.PHONY: help demo test test-gpu lint bench chaos soak zoo protocols clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -43,6 +43,9 @@ soak: $(READY)  ## ten minutes of mixed load, and whether memory or keys grow (M
 zoo: $(READY)   ## make a hundred ONNX files and measure their gradients, as a table (ARGS=vit: only names with that in them)
 	PYTHONPATH=tests $(BIN)/python -m zoo.measure $(ARGS)
 
+protocols: $(READY) ## stock clients (kserve, tritonclient) in environments of their own; installs them the first time
+	PYTHONPATH=tests/support $(BIN)/python tests/protocols/run.py .protocols
+
 clean:          ## remove what the targets made here (not EXPLAINERY_HOME)
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .protocols build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

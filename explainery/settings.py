@@ -55,6 +55,9 @@ class Settings:
     max_rows: int = _setting(4096, "Most rows one job may have.", "rows", 1)
     max_waiting: int = _setting(100_000, "Most jobs that may wait; past it, 503.", "jobs", 1)
     max_wait_s: float = _setting(60.0, "Longest `Prefer: wait` that is honoured.", "seconds", 0)
+    sync_limit_s: float = _setting(
+        50.0, "Longest that KServe, Open Inference and TorchServe requests wait; then 504, and the job goes on.", "seconds", 0.1
+    )
     api_threads: int = _setting(32, "Threads of the API; each long poll holds one.", "threads", 1)
     lease_s: float = _setting(10.0, "How long a claimed job is its worker's without a heartbeat.", "seconds", 0.5)
     max_attempts: int = _setting(5, "Workers a job may lose before it is quarantined with worker_lost.", "attempts", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from flask import Request
@@ -21,16 +22,38 @@ def read_json(request: Request) -> Any:
         raise UnsupportedMediaType("Send JSON, with the header Content-Type: application/json.")
     if request.mimetype_params.get("charset", "utf-8").lower().replace("-", "") != "utf8":
         raise UnsupportedMediaType("Send JSON in UTF-8.")
+    return parsed(read_bytes(request))
+
+
+def read_any(request: Request) -> bytes:
+    """The body whatever its media type is said to be, for protocols whose clients name none, or a wrong one.
+
+    Raises UnsupportedMediaType as `read_bytes` and `check_site` do.
+    """
+    check_site(request)
+    return read_bytes(request)
+
+
+def check_site(request: Request) -> None:
+    """Raise UnsupportedMediaType where a page of another site sends what is not JSON: a browser asks us first only for that."""
+    origin = request.headers.get("Origin")
+    if origin is not None and request.mimetype != "application/json" and urlsplit(origin).netloc != request.host:
+        raise UnsupportedMediaType("Pages of other sites must send JSON, with the header Content-Type: application/json.")
+
+
+def read_bytes(request: Request) -> bytes:
+    """The body. Raises UnsupportedMediaType for a compressed one; one over the limit ends in 413."""
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
     body = request.get_data(cache=False)
     chunked = request.content_length is None and "wsgi.input_terminated" in request.environ
     if chunked and request.environ["wsgi.input"].read(1):
         raise RequestEntityTooLarge  # werkzeug cuts a chunked body off at the limit and says nothing
-    return _parsed(body)
+    return body
 
 
-def _parsed(body: bytes) -> Any:
+def parsed(body: bytes) -> Any:
+    """A body that is JSON. Raises MalformedBody."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

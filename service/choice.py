@@ -66,7 +66,8 @@ def _players(entry: ModelEntry, params: Mapping[str, Any], shapes: Mapping[str, 
 
 
 def _too_many(spec: MethodSpec, entry: ModelEntry, shelf: Shelf, players: int) -> str:
-    unlimited = [name for name in working(entry) if name in shelf.methods and shelf.methods[name].max_players is None]
+    known = [shelf.methods[name] for name in working(entry) if name in shelf.methods]
+    unlimited = [spec.name for spec in known if spec.max_players is None and spec.level == "row"]
     grouped = (
         ", or group features with the parameter features" if any(param.name == "features" for param in spec.params) else ""
     )

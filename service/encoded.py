@@ -22,6 +22,24 @@ def is_encoded(value: object) -> bool:
     return isinstance(value, dict) and "b64" in value
 
 
+BEGINNINGS = {"image/png": "iVBORw0KGg", "image/jpeg": "/9j/"}
+"""How such files begin in base64."""
+
+
+def with_media_type(row: Any) -> Any:
+    """The same row, encoded files in it with the media type that they begin like: other protocols name none."""
+    if isinstance(row, dict) and set(row) != {"b64"}:
+        return {name: _typed(part) for name, part in row.items()}
+    return _typed(row)
+
+
+def _typed(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {"b64"} and isinstance(value["b64"], str):
+        kinds = [kind for kind, begins in BEGINNINGS.items() if value["b64"].startswith(begins)]
+        return value | {"media_type": kinds[0] if kinds else ""}
+    return value
+
+
 def read_files(spec: InputSpec, column: list[Any], loc: str) -> tuple[dict[str, NDArray[Any]], str]:
     """The files of one input, a row each, as `encoded/<name>/<row>`, and their media type. Raises InvalidInput."""
     import numpy as np

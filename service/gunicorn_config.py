@@ -16,8 +16,9 @@ bind = f"{_settings.host}:{_settings.port}"
 workers = 1
 worker_class = "gthread"
 threads = _settings.api_threads
-# A client may hold an answer for max_wait_s; a stopping server gives it a few seconds, and it asks again.
-timeout = 30 + int(_settings.max_wait_s)
+# A client may hold an answer for max_wait_s, by a synchronous protocol for sync_limit_s;
+# a stopping server gives it a few seconds, and it asks again.
+timeout = 30 + int(max(_settings.max_wait_s, _settings.sync_limit_s))
 graceful_timeout = 5
 keepalive = 15
 # The application logs each request itself, with ids and without values.

@@ -23,6 +23,7 @@ MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (LayerSpec, "serialization"),
 )
 TEXT = {"type": "string"}
+TRUTH = {"type": "boolean"}
 NUMBERS = {"type": "array", "items": {"type": "number"}}
 
 PREFER = {
@@ -30,6 +31,10 @@ PREFER = {
     "in": "header",
     "schema": TEXT,
     "description": "`wait=N`: hold the answer until the job has ended, at most N seconds. `respond-async`: answer at once.",
+}
+SYNC_PREFER = {
+    **PREFER,
+    "description": "`respond-async`: answer 202 and the job. `wait=N`: wait at most N seconds. Else wait for the answer.",
 }
 IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": TEXT, "description": "The ETag of the job as it is known."}
 PARAMETERS: dict[str, list[dict[str, Any]]] = {
@@ -50,7 +55,15 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     ],
 }
 """Parameters by operation, besides those of the path."""
-BODIES = {"submit_explanation": ("application/json", "JobRequest"), "add_model": ("multipart/form-data", "NewModel")}
+PARAMETERS |= {name: [SYNC_PREFER] for name in ("explain_v1", "predict_v1", "infer_v2", "explain_torchserve")}
+BODIES = {
+    "submit_explanation": ("application/json", "JobRequest"),
+    "add_model": ("multipart/form-data", "NewModel"),
+    "explain_v1": ("application/json", "V1Request"),
+    "predict_v1": ("application/json", "V1Request"),
+    "infer_v2": ("application/json", "V2Request"),
+    "explain_torchserve": ("application/json", "TorchServeRow"),
+}
 """Operation -> media type and schema of its body."""
 
 
@@ -64,6 +77,12 @@ def result_answers(json: str, *files: str) -> dict[Any, Any]:
     """The responses of the result route: JSON, and files as bytes."""
     content: dict[str, Any] = {json: {"schema": {"$ref": REF + "Result"}}}
     return {200: {"description": "The result.", "content": content | {file: {} for file in files}}}
+
+
+def infer_answers(json: str, binary: str) -> dict[Any, Any]:
+    """The responses of the Open Inference Protocol: JSON, or the JSON object with tensors as bytes after it."""
+    content: dict[str, Any] = {json: {"schema": {"$ref": REF + "V2Answer"}}, binary: {}}
+    return {200: {"description": "The answer.", "content": content}, 202: {"description": "Accepted.", "content": {}}}
 
 
 def figure_answers(forms: Mapping[str, str]) -> dict[Any, Any]:
@@ -80,10 +99,11 @@ def document(spec: Any) -> Any:
     _as_the_wire_writes(schemas)
     spec["tags"] = [{"name": name} for name in dict.fromkeys(tag["name"] for tag in spec["tags"])]
     spec["components"] = {"schemas": schemas, "responses": {"Problem": _problem_response()}}
-    for operation in (operation for path in spec["paths"].values() for operation in path.values()):
+    for path, verb, operation in ((path, *each) for path, verbs in spec["paths"].items() for each in verbs.items()):
         if "operationId" not in operation:
             continue
         name = operation["operationId"]
+        operation["operationId"] = name + "_of_version" * ("{version}" in path) + "_by_put" * (verb == "put")
         operation.setdefault("parameters", []).extend(PARAMETERS.get(name, ()))
         operation["responses"] = {code: answer for code, answer in operation["responses"].items() if int(code) < 400}
         operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
@@ -115,7 +135,8 @@ def _own_schemas() -> dict[str, Any]:
             {
                 **dict.fromkeys(("type", "title", "detail", "instance", "code", "error"), TEXT),
                 "status": {"type": "integer"},
-                "retryable": {"type": "boolean"},
+                "retryable": TRUTH,
+                "job": TEXT,
                 "errors": _list(_object({"loc": TEXT, "msg": TEXT})),
                 "limit": {"type": "integer"},
                 "unit": TEXT,
@@ -125,7 +146,7 @@ def _own_schemas() -> dict[str, Any]:
         ),
         "JobPage": _object({"jobs": _list({"$ref": REF + "Job"}), "cursor": {"type": ["string", "null"]}}),
         "MethodList": _object({"methods": _list({"$ref": REF + "MethodSpec"})}),
-        "Model": _object({"name": TEXT, "versions": _list({"$ref": REF + "ModelEntry"})}),
+        "Model": _object({"name": TEXT, "versions": _list({"$ref": REF + "ModelEntry"}), "ready": TRUTH}),
         "Layers": _object({**dict.fromkeys(("name", "version", "digest"), TEXT), "layers": _list({"$ref": REF + "LayerSpec"})}),
         "ModelList": _object({"models": _list({"$ref": REF + "Model"})}),
         "NewModel": {
@@ -141,7 +162,49 @@ def _own_schemas() -> dict[str, Any]:
                 "spec": {"type": "object", "description": "A Vega-Lite 5 spec that needs nothing from elsewhere."},
             }
         ),
+        **_protocol_schemas(),
         "Health": _object({"status": TEXT, "workers": {"type": "integer"}}),
+    }
+
+
+def _protocol_schemas() -> dict[str, Any]:
+    """Schemas of what the synchronous protocols take and give."""
+    free, rows = {"type": "object"}, _list({})
+    tensor = {"name": TEXT, "datatype": TEXT, "shape": _list({"type": "integer"}), "data": rows, "parameters": free}
+    attribution = {
+        "baselineOutputValue": {"type": "number"},
+        "instanceOutputValue": {"type": "number"},
+        "featureAttributions": free,
+        "outputIndex": _list({"type": "integer"}),
+        "outputDisplayName": {"type": ["string", "null"]},
+        "approximationError": {"type": ["number", "null"]},
+        "outputName": TEXT,
+        "featureNames": free,
+    }
+    explanation = _object({"attributions": _list(_object(attribution)), "quality": {"$ref": REF + "Quality"}})
+    predictions = {"predictions": rows, "deployedModelId": TEXT}
+    described = {"inputs": _list(_object(tensor)), "outputs": _list(_object(tensor))}
+    return {
+        "V1Request": _object(
+            {
+                "instances": rows,
+                "inputs": {"type": ["array", "object"]},
+                "parameters": {"type": "object", "description": "Fields of JobRequest, and the method's own parameters."},
+                "explanation_spec_override": {"type": "object", "description": "As Vertex AI has it."},
+            }
+        ),
+        "V1Explanations": _object({**predictions, "explanations": _list(explanation)}),
+        "V1Predictions": _object(predictions),
+        "V2Server": _object({"name": TEXT, "version": TEXT, "extensions": _list(TEXT)}),
+        "V2Health": _object({"live": TRUTH, "ready": TRUTH}),
+        "V2Ready": _object({"name": TEXT, "ready": TRUTH}),
+        "V2Model": _object({"name": TEXT, "versions": _list(TEXT), "platform": TEXT, **described}),
+        "V2Request": _object({"id": TEXT, "parameters": free, **described}),
+        "V2Answer": _object(
+            {"model_name": TEXT, "model_version": TEXT, "id": TEXT, "parameters": free, "outputs": described["outputs"]}
+        ),
+        "TorchServeRow": {"description": 'A row, as the model takes it; or {"data": row, "target": index}.'},
+        "TorchServeAttributions": {"description": "Attributions shaped like the row."},
     }
 
 

@@ -16,6 +16,16 @@ class Preference:
     wait_s: float = 0.0
     applied: str | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether `wait` was asked."""
+        return "wait=" in (self.applied or "")
+
+    @property
+    def responds_async(self) -> bool:
+        """Whether `respond-async` was asked."""
+        return "respond-async" in (self.applied or "")
+
 
 def read_preference(header: str | None, max_wait_s: float) -> Preference:
     """What a `Prefer` header asks of us, at most `max_wait_s`. What is unknown or malformed is ignored, as the RFC says."""

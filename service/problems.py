@@ -38,12 +38,22 @@ STATUSES: dict[type[ExplaineryError], int] = {
     errors.CatalogueUnavailable: 503,
     errors.NoWorker: 503,
     errors.LayersUnknown: 404,
+    errors.JobNotSucceeded: 500,
+    errors.SyncLimitReached: 504,
     ExplaineryError: 500,
 }
 """A class not listed has the status of its nearest base."""
 
 NAMED_IN_THE_PATH = (errors.UnknownModel, errors.UnknownModelVersion, errors.UnknownMethod)
 """404 when the path names them (GET), 422 when a request's body does."""
+MODELS = (errors.UnknownModel, errors.UnknownModelVersion)
+"""404 also when they are named by the path of a request to compute something."""
+FAILURES = {
+    "input_undecodable": 422,
+    "deadline_exceeded": 504,
+    "time_limit_exceeded": 504,
+}
+"""By the code of a job's error, where a protocol waits for the answer: 503 for others that may pass, 500 for the rest."""
 
 DETAILS = {
     400: ("bad_request", "The request cannot be understood; check its headers and path."),
@@ -52,6 +62,10 @@ DETAILS = {
     413: ("payload_too_large", "The body is larger than {limit} bytes; send fewer rows per job."),
 }
 """What the web framework itself refuses: code and detail by status."""
+
+
+SAID = ("errors", "limit", "unit", "state", "job", "job_error")
+"""What an error may know besides its detail, and the body then says."""
 
 
 def register_problems(app: Flask) -> None:
@@ -65,7 +79,19 @@ def status_of(error: ExplaineryError) -> int:
     """The HTTP status of an error."""
     if isinstance(error, NAMED_IN_THE_PATH) and request.method == "GET":
         return 404
+    if isinstance(error, MODELS) and "name" in (request.view_args or {}):
+        return 404
+    if isinstance(error, errors.JobNotSucceeded):
+        return _status_of_failure(error)
     return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+def _status_of_failure(error: errors.JobNotSucceeded) -> int:
+    """The status of a job that has no answer: whose fault it was."""
+    if error.job_error is None:
+        return 409  # canceled
+    code = str(error.job_error["code"])
+    return FAILURES.get(code, 503 if error.retryable else 500)
 
 
 def result_missing(error: JobNotFinished, job: Job) -> Response:
@@ -75,8 +101,10 @@ def result_missing(error: JobNotFinished, job: Job) -> Response:
 
 
 def _explainery_problem(error: ExplaineryError) -> Response:
-    more = {name: getattr(error, name) for name in ("errors", "limit", "unit", "state") if getattr(error, name, None)}
+    more = {name: getattr(error, name) for name in SAID if getattr(error, name, None)}
     answer = problem(status_of(error), error.code, error.detail, retryable=error.retryable, **more)
+    if "job" in more:
+        answer.headers["Location"] = more["job"]
     if isinstance(error, errors.QueueFull):
         answer.headers["Retry-After"] = str(error.retry_after_s)
     return answer

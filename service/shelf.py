@@ -10,6 +10,8 @@ from explainery.contract.catalogue import MethodSpec, ModelEntry, Offer
 from explainery.contract.errors import MethodUnavailable, ModelNotUsable, UnknownMethod, UnknownModel, UnknownModelVersion
 from service.faults import refusal
 
+PREDICT = "predict"
+"""The method that gives a model's answers, which are no explanation."""
 NAMES_SHOWN = 8
 """Most names a refusal lists."""
 
@@ -66,8 +68,8 @@ def check_available(entry: ModelEntry, spec: MethodSpec) -> None:
 
 
 def working(entry: ModelEntry) -> list[str]:
-    """Names of the methods that work on a model."""
-    return [name for name, availability in entry.methods.items() if availability.available]
+    """Names of the methods that explain a model."""
+    return [name for name, availability in entry.methods.items() if availability.available and name != PREDICT]
 
 
 def _nearest(name: str, known: Iterable[str], kind: str) -> str:

@@ -15,6 +15,7 @@ from explainery.contract.model_card import FLOATS, InputSpec
 from explainery.contract.result import MapInfo
 from explainery.contract.tensors import map_key
 from workers.explaining import Order, map_info
+from workers.frame import Frame
 from workers.game import InputView
 from workers.inputs import Rows
 from workers.plugins import Model, WholePlugin
@@ -22,7 +23,7 @@ from workers.points import Row
 from workers.questions import Answer, Internals, Question
 from workers.whole import Asked, Bounds, JobSolution, JobView
 
-Turn = list[tuple[Row, Question]]
+Turn = list[tuple[Row, Question | Frame]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +112,7 @@ def _parts(asked: Asked, most: int) -> Iterator[Asked]:
         yield part
 
 
-def _aimed(row: Row, target: int | str | None, question: Question) -> Row:
+def _aimed(row: Row, target: int | str | None, question: Question | Frame) -> Row:
     """The row with its output column, the question's own where it has one: -1 is the largest."""
     own = question.column if isinstance(question, Internals) else None
     column = own if own is not None else -1 if target == "predicted" else int(target or 0)

@@ -6,13 +6,15 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.points import Row
 from workers.questions import Floats
+
+if TYPE_CHECKING:
+    from workers.points import Row
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import OutputSpec
+from workers.frame import Frame
 from workers.game import InputView
 from workers.questions import Answer, Floats, Map, Question
 
@@ -77,7 +78,7 @@ class JobSolution:
     notes: tuple[str, ...] = field(default=())
 
 
-Asked = list[tuple[int, Question]]
+Asked = list[tuple[int, Question | Frame]]
 """Questions, each about a row of the job by its number."""
 ExplainingJob = Generator[Asked, list[Answer], JobSolution]
 """A method at work on a job: yields lists of questions, is sent the lists of their answers, returns a solution."""

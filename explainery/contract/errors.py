@@ -278,6 +278,33 @@ class JobEnded(ExplaineryError):
         self.state = state
 
 
+class SyncLimitReached(ExplaineryError):
+    """The job has not ended in the time that a synchronous protocol waits. It goes on; `job`: its address."""
+
+    code = "sync_limit_reached"
+    retryable = True
+
+    def __init__(self, detail: str, job: str) -> None:
+        super().__init__(detail)
+        self.job = job
+
+
+class JobNotSucceeded(ExplaineryError):
+    """A synchronous protocol asked for an answer, and the job failed, was canceled or expired.
+
+    `job`: its address; `state`: the job's state; `job_error`: why, as the job says it.
+    """
+
+    code = "job_not_succeeded"
+
+    def __init__(self, detail: str, job: str, state: str, job_error: dict[str, object] | None) -> None:
+        super().__init__(detail)
+        self.job = job
+        self.state = state
+        self.job_error = job_error
+        self.retryable = bool(job_error and job_error["retryable"])  # type: ignore[misc]  # the job's own
+
+
 # --- the computation --------------------------------------------------------------------------------------------------
 
 

@@ -128,12 +128,15 @@ def result_npz(blob: bytes) -> bytes:
 
 
 def tensor_from_json(datatype: str, shape: list[int], data: Any, loc: str) -> NDArray[Any]:
-    """A tensor from its JSON form, `data` flat, or nested as `shape` says.
+    """A tensor from its JSON form, `data` flat, or nested as `shape` says; or an array of that datatype and shape already.
 
     Raises InvalidInput when datatype, shape or the number or type of the elements are off, InputNotFinite on NaN or infinity.
     """
     if datatype not in NUMPY_NAMES:
         raise _refused(f"{loc}.datatype", f"is not one of {', '.join(NUMPY_NAMES)}")
+    if hasattr(data, "dtype"):
+        check_finite(data, f"{loc}.data")
+        return data  # type: ignore[no-any-return]  # read from bytes, by `binary_tensors.array_of`
     if not isinstance(data, list):
         raise _refused(f"{loc}.data", "must be a list")
     flat, nesting = _flatten(data, f"{loc}.data")

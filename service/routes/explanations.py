@@ -10,16 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from explainery.contract.errors import JobNotFound
 from explainery.contract.job import JobRequest, JobState
-from explainery.contract.tensors import pack
-from explainery.store.ids import ALPHABET, new_job_id
-from service.admission import Terms, admit
+from explainery.store.ids import ALPHABET
 from service.answers import accepted, job_answer, json_answer, unchanged_answer
 from service.body import read_json
 from service.documents import job_document
+from service.entering import prepared
 from service.openapi import answers
 from service.parts import parts
 from service.prefer import read_preference
-from service.tenant import HEADER, read_tenant
 from service.validation import validated
 from service.waiting import submitted, until_changed, until_ended
 
@@ -49,21 +47,9 @@ def submit() -> Response:
     """
     accepted("application/json")
     context = parts()
-    job_id = new_job_id()
-    asked = validated(JobRequest, read_json(request))
-    tenant = read_tenant(request.headers.get(HEADER))
-    terms = Terms(tenant, g.request_id, context.settings.max_rows, context.settings.dedupe)
-    admitted = admit(asked, context.shelf(), terms, job_id=job_id, layers_of=context.layers.find)
-    inputs = pack(admitted.arrays)
-    g.job_id = job_id
+    entry = prepared(context, validated(JobRequest, read_json(request)))
     preference = read_preference(request.headers.get("Prefer"), context.settings.max_wait_s)
-
-    def enter() -> bool:
-        admission = context.jobs.admit(admitted.spec, inputs, fresh=asked.fresh)
-        context.bell.ring(admission.ring)
-        return admission.answered
-
-    job = submitted(context, job_id, enter, preference.wait_s)
+    job = submitted(context, entry.spec.id, entry.enter, preference.wait_s)
     status = 200 if job.status.ended and preference.wait_s else 202
     return job_answer(job, status=status, created=True, applied=preference.applied)
 

@@ -10,6 +10,7 @@ from service.answers import accepted, json_answer
 from service.documents import layers_document, model_document
 from service.openapi import answers
 from service.parts import parts
+from service.readiness import is_ready
 from service.uploads import add_model
 
 blueprint = APIBlueprint("models", __name__, url_prefix="/v1/models", tag="catalogue")
@@ -39,10 +40,10 @@ def add() -> Response:
 @blueprint.get("/<name>")
 @blueprint.doc(operation_id="get_model", responses=answers("Model", {200: "The model."}))
 def get_model(name: str) -> Response:
-    """Get one model: all its versions, or one as `name@version`."""
+    """Get one model: all its versions, or one as `name@version`; and whether the newest is ready, as KServe V1 says it."""
     accepted("application/json")
     entries = parts().shelf().versions(name)
-    return json_answer(model_document(entries[0].name, entries))
+    return json_answer({**model_document(entries[0].name, entries), "ready": is_ready(entries[0])})
 
 
 @blueprint.get("/<name>/layers")

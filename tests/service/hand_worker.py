@@ -10,7 +10,7 @@ from redis import Redis
 
 from explainery.contract.catalogue import Offer
 from explainery.contract.job import JobError
-from explainery.contract.result import Attribution, Cost, Explanation, ModelUsed, Quality, Result, Target
+from explainery.contract.result import Attribution, Cost, Explanation, MapInfo, ModelUsed, Quality, Result, Target
 from explainery.contract.tensors import pack_result, unpack
 from explainery.settings import Settings
 from explainery.store.catalogue import CatalogueStore, WorkerInfo
@@ -59,6 +59,8 @@ class HandWorker:
 def result_of(claim: Claim) -> bytes:
     """A closed-form answer: the attribution of each element is the element."""
     spec = claim.spec
+    if spec.method == "predict":
+        return prediction_of(claim)
     inputs = {name.removeprefix("input/"): array for name, array in unpack(claim.inputs).items() if name.startswith("input/")}
     arrays: dict[str, Any] = {f"attributions.{name}": array.astype(np.float32) for name, array in inputs.items()}
     arrays["instance_output"] = np.ones(spec.rows)
@@ -74,3 +76,16 @@ def result_of(claim: Claim) -> bytes:
         cost=Cost(model_evaluations=1, gradient_evaluations=0, seconds=0.1, batch_jobs=1),
     )  # fmt: skip
     return pack_result(result, arrays)
+
+
+def prediction_of(claim: Claim) -> bytes:
+    """What a model of three columns might answer: 0, 1 and 2 for every row."""
+    spec = claim.spec
+    outputs = np.tile(np.arange(3, dtype=np.float32), (spec.rows, 1))
+    result = Result(
+        id=spec.id, model=ModelUsed(**spec.model.model_dump(), runtime="stub"), method="predict", params={}, seed=0,
+        value_function="baseline", explanations=(), environment={}, report={"text": "Three numbers."},
+        cost=Cost(model_evaluations=1, gradient_evaluations=0, seconds=0.1, batch_jobs=1),
+        maps=(MapInfo(name="output", shape=outputs.shape, axes=("row", "output")),),
+    )  # fmt: skip
+    return pack_result(result, {"maps.output": outputs, "instance_output": np.empty(0), "baseline_output": np.empty(0)})

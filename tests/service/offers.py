@@ -38,6 +38,12 @@ METHODS = (
         name="tcav", title="TCAV", summary="s", asks=("internals",), completeness=False, reference="r", level="job",
         params=(Param(name="sets", type="sets", help="h"),),
     ),
+    MethodSpec(
+        name="report", title="Report", summary="s", asks=("values",), completeness=False, reference="r", level="job",
+    ),
+    MethodSpec(
+        name="predict", title="Prediction", summary="s", asks=("values",), completeness=False, reference="r", level="job",
+    ),
 )  # fmt: skip
 
 

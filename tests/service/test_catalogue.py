@@ -19,13 +19,22 @@ def test_models_show_cards_versions_and_what_works(client: FlaskClient) -> None:
     assert "predictions only" in house["methods"]["integrated_gradients"]["reason"]
     assert models["broken"][0]["fault"].startswith("model.onnx is missing")
     assert set(house) >= {"version", "digest", "runtime", "card", "methods", "fault"}
-    assert client.get("/v1/models/house").json == {"name": "house", "versions": [house]}
+    assert client.get("/v1/models/house").json == {"name": "house", "versions": [house], "ready": True}
     assert [version["version"] for version in client.get("/v1/models/loan@1").json["versions"]] == ["1"]
 
 
 def test_methods_describe_their_parameters(client: FlaskClient) -> None:
     methods = {method["name"]: method for method in client.get("/v1/methods").json["methods"]}
-    assert set(methods) == {"auto", "exact_shapley", "kernel_shap", "integrated_gradients", "occlusion", "tcav"}
+    assert set(methods) == {
+        "auto",
+        "exact_shapley",
+        "kernel_shap",
+        "integrated_gradients",
+        "occlusion",
+        "tcav",
+        "report",
+        "predict",
+    }
     samples = methods["kernel_shap"]["params"][0]
     assert {name: samples[name] for name in ("name", "type", "unit", "default", "minimum", "maximum")} == {
         "name": "samples", "type": "integer", "unit": "calls", "default": 2048, "minimum": 4, "maximum": 1e6,
@@ -56,7 +65,7 @@ def test_the_openapi_document_is_valid_and_complete(app: Flask, client: FlaskCli
     spec = client.get("/openapi.json").json
     validate(spec)
     assert spec["openapi"].startswith("3.1")
-    routes = {re.sub(r"<(\w+)>", r"{\1}", rule.rule) for rule in app.url_map.iter_rules()}
+    routes = {re.sub(r"<(?:string:)?(\w+)>", r"{\1}", rule.rule) for rule in app.url_map.iter_rules()}
     assert set(spec["paths"]) == routes - {"/openapi.json", "/docs"}
     submit = spec["paths"]["/v1/explanations"]["post"]
     assert submit["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("/JobRequest")

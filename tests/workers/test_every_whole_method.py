@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from explainery.contract.errors import ExplaineryError
 from explainery.contract.tensors import pack_result, result_document, result_npz
 from workers.batch import Batch
+from workers.frame import Frame
 from workers.governor import Governor
 from workers.local import Local, Order
 from workers.questions import Gradients, Internals, Values
@@ -153,11 +154,12 @@ def test_asks_only_what_its_spec_says(lab: Local, method: str, monkeypatch: pyte
 
     monkeypatch.setattr(plugin, "explain_job", recording)
     result, _ = lab.explain("mlp", order(lab, method, "mlp"))
-    names = {Values: "values", Gradients: "gradients", Internals: "internals"}
+    names = {Values: "values", Frame: "values", Gradients: "gradients", Internals: "internals"}
     assert {names[type(question)] for question in asked} <= set(plugin.SPEC.asks)
-    assert sum(question.evaluations for question in asked) <= plugin.job_cost(ROWS, result.params)
-    assert result.cost.gradient_evaluations == sum(question.evaluations for question in asked)
-    assert result.cost.model_evaluations == 0
+    made = sum(question.instance if isinstance(question, Frame) else question.evaluations for question in asked)
+    assert made <= plugin.job_cost(ROWS, result.params)
+    values = plugin.SPEC.asks == ("values",)
+    assert (result.cost.model_evaluations, result.cost.gradient_evaluations) == ((made, 0) if values else (0, made))
 
 
 def test_process_wide_random_state_is_untouched(lab: Local, method: str) -> None:

@@ -1,30 +1,26 @@
 """The Open Inference Protocol, version 2, over HTTP: JSON tensors, and the binary tensor extension.
 
-Spec: kserve/open-inference-protocol, inference_rest.md; triton-inference-server/server, extension_binary_data.md. With the
-extension a body is the JSON object, `Inference-Header-Content-Length` bytes long, followed by the tensors that have a
-`binary_data_size`, little-endian, in the object's order.
+Spec: kserve/open-inference-protocol, inference_rest.md; the extension is in `explainery/contract/binary_tensors.py`.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from explainery.contract import binary_tensors
+from explainery.contract.binary_tensors import HEADER, SIZE, Misfit, bytes_of, parted, pieces
 from explainery.contract.errors import ModelUnloadable, RemoteAnswerInvalid
 from explainery.contract.model_card import ModelCard, OutputSpec
 from explainery.contract.remote_card import RemoteSpec
-from explainery.contract.tensors import NUMPY_NAMES
 from workers.runtimes.remote.answers import Answer, check_shape
 from workers.runtimes.remote.exchange import Exchange, Reply
 from workers.runtimes.remote.numbers import array_of, elements, read_object
-
-HEADER = "Inference-Header-Content-Length"
 
 
 class ProtocolV2:
@@ -66,8 +62,8 @@ def request(
         array = feeds[spec.name]
         tensor: dict[str, Any] = {"name": spec.name, "shape": list(array.shape), "datatype": spec.datatype}
         if binary:
-            tails.append(array.astype(array.dtype.newbyteorder("<"), order="C", copy=False).tobytes())
-            tensor["parameters"] = {"binary_data_size": len(tails[-1])}
+            tails.append(bytes_of(array))
+            tensor["parameters"] = {SIZE: len(tails[-1])}
         else:
             tensor["data"] = array.reshape(-1).tolist()
         inputs.append(tensor)
@@ -75,54 +71,31 @@ def request(
     head = json.dumps({"id": request_id, "inputs": inputs, "outputs": [output]}, separators=(",", ":")).encode()
     if not binary:
         return head, {"Content-Type": "application/json"}
-    return b"".join([head, *tails]), {"Content-Type": "application/octet-stream", HEADER: str(len(head))}
+    return b"".join([head, *tails]), {"Content-Type": binary_tensors.MEDIA_TYPE, HEADER: str(len(head))}
 
 
 def answer(reply: Reply, output: OutputSpec, rows: int, request_id: str) -> Answer:
     """The explained output out of a reply: all of it, or RemoteAnswerInvalid."""
-    head, tail = _parted(reply)
+    try:
+        head, tail = parted(reply.body, reply.headers.get(HEADER.lower()))
+    except Misfit as misfit:
+        raise RemoteAnswerInvalid(f"The far side's answer {misfit}.") from None
     document = read_object(head)
     if document.get("id", request_id) not in (request_id, ""):  # some servers answer an empty one
         raise RemoteAnswerInvalid("The far side answered another request than the one it was asked.")
     tensors = document.get("outputs")
     if not isinstance(tensors, list) or not all(isinstance(tensor, dict) for tensor in tensors):
         raise RemoteAnswerInvalid("The far side's answer has no list of outputs.")
-    pieces = _pieces(tensors, tail)
+    try:
+        parts = pieces(tensors, tail)
+    except Misfit as misfit:
+        raise RemoteAnswerInvalid(f"The far side's answer {misfit}.") from None
     named = [index for index, tensor in enumerate(tensors) if tensor.get("name") == output.name]
     if len(named) != 1:
         raise RemoteAnswerInvalid(f"The far side's answer has {len(named)} outputs called {output.name}, not one.")
-    values = _values(tensors[named[0]], pieces[named[0]], output, rows)
+    values = _values(tensors[named[0]], parts[named[0]], output, rows)
     version = document.get("model_version")
     return Answer(values, str(version)[:64] if isinstance(version, (str, int)) and version != "" else None)
-
-
-def _parted(reply: Reply) -> tuple[bytes, bytes]:
-    """The JSON object and the bytes after it."""
-    length = reply.headers.get(HEADER.lower())
-    if length is None:
-        return reply.body, b""
-    if not length.isdecimal() or int(length[:18]) > len(reply.body):
-        raise RemoteAnswerInvalid(f"The far side's {HEADER} does not fit its answer.")
-    return reply.body[: int(length)], reply.body[int(length) :]
-
-
-def _pieces(tensors: list[dict[str, Any]], tail: bytes) -> list[bytes | None]:
-    """Each tensor's own bytes, None for those in JSON; together they are all that follows the object."""
-    pieces: list[bytes | None] = []
-    start = 0
-    for tensor in tensors:
-        parameters = tensor.get("parameters")
-        size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
-        if size is None:
-            pieces.append(None)
-            continue
-        if type(size) is not int or size < 0 or start + size > len(tail):
-            raise RemoteAnswerInvalid("The far side's answer is cut short: it has fewer bytes than it says.")
-        pieces.append(tail[start : start + size])
-        start += size
-    if start != len(tail):
-        raise RemoteAnswerInvalid("The far side's answer has more bytes than it says.")
-    return pieces
 
 
 def _values(tensor: dict[str, Any], piece: bytes | None, output: OutputSpec, rows: int) -> NDArray[np.float64]:
@@ -139,10 +112,10 @@ def _values(tensor: dict[str, Any], piece: bytes | None, output: OutputSpec, row
                 f"The data of the far side's output {output.name} is nested otherwise than its shape says."
             )
         return array_of(flat, tuple(shape), output.datatype)
-    dtype = np.dtype(NUMPY_NAMES[output.datatype]).newbyteorder("<")
-    if len(piece) != math.prod(shape) * dtype.itemsize:
-        raise RemoteAnswerInvalid(f"The far side's output {output.name} has {len(piece)} bytes, its shape needs another count.")
-    return np.frombuffer(piece, dtype).reshape(shape).astype(np.float64)
+    try:
+        return binary_tensors.array_of(piece, output.datatype, shape).astype(np.float64)
+    except Misfit as misfit:
+        raise RemoteAnswerInvalid(f"The far side's output {output.name} {misfit}.") from None
 
 
 def check_tensors(what: str, card: Mapping[str, str], told: Any, *, exact: bool) -> None:
