@@ -29,6 +29,9 @@ WEIGHTS = np.array([2.0, -1.0, 0.5, 3.0])
 RULELESS = {("lrp", "tokens")}
 """What is refused by name when it is tried: an operation has no rule."""
 
+FRUGAL: dict[str, dict[str, Any]] = {"permutation_shapley": {"samples": 150}}
+"""Smaller budgets where the answer's goodness is not what is looked at."""
+
 pytestmark = pytest.mark.parametrize("method", METHODS)
 
 
@@ -88,7 +91,7 @@ def explain(
 def test_shapes_and_finiteness(lab: Local, method: str, model: str) -> None:
     if not works_on(lab, method, model) or (method, model) in RULELESS:
         pytest.skip("the catalogue refuses it")
-    result, arrays = explain(lab, method, model, rows_for(lab, model))
+    result, arrays = explain(lab, method, model, rows_for(lab, model), params=FRUGAL.get(method, {}))
     assert len(result.explanations) == 3
     for explanation in result.explanations:
         for described in explanation.attributions:
@@ -142,15 +145,20 @@ def test_a_row_does_not_depend_on_its_company(lab: Local, method: str, model: st
     """The same alone, among other rows and other jobs, in another order, and when done again elsewhere."""
     if not works_on(lab, method, model) or (method, model) in RULELESS:
         pytest.skip("the catalogue refuses it")
-    inputs = rows_for(lab, model, 5)
-    alone = [explain(lab, method, model, {name: rows[n : n + 1] for name, rows in inputs.items()}, seed=7)[1] for n in range(5)]
-    _, together = explain(lab, method, model, inputs, seed=7)
+    inputs, params = rows_for(lab, model, 5), FRUGAL.get(method, {})
+    single = [{name: rows[n : n + 1] for name, rows in inputs.items()} for n in range(5)]
+    alone = [explain(lab, method, model, one, seed=7, params=params)[1] for one in single]
+    _, together = explain(lab, method, model, inputs, seed=7, params=params)
     backwards = {name: rows[::-1] for name, rows in inputs.items()}
     among = lab.explain_all(
         model,
-        [Order(method, rows_for(lab, model, 2), {}, seed=3), Order(method, backwards, {}, seed=7), Order(method, inputs, {})],
+        [
+            Order(method, rows_for(lab, model, 2), params, seed=3),
+            Order(method, backwards, params, seed=7),
+            Order(method, inputs, params),
+        ],
     )
-    _, again = explain(Local(lab.settings), method, model, inputs, seed=7)
+    _, again = explain(Local(lab.settings), method, model, inputs, seed=7, params=params)
     for key in answers(together):
         expected = together[key]
         scale = max(float(np.abs(expected).max()), 1.0)
@@ -203,10 +211,11 @@ def test_asks_only_what_its_spec_says(lab: Local, method: str, monkeypatch: pyte
 def test_seed(lab: Local, method: str) -> None:
     """A random method gives another answer under another seed, any method the same under the same."""
     spec = lab.registry.methods[method].SPEC
-    small = {"samples": 40, "tolerance": 0.0} if method == "kernel_shap" else {"samples": 8} if spec.random else {}
+    walks = method in ("kernel_shap", "permutation_shapley")
+    small = {"samples": 40, "tolerance": 0.0} if walks else {"samples": 8} if spec.random else {}
     home = any_for(lab, method) if spec.layer in ("map", "attention") else "smooth"
     inputs = rows_for(lab, home, 1)
-    params = {"features": "elements", **small} if method == "kernel_shap" else small
+    params = {"features": "elements", **small} if walks else small
     first, second, again = (
         np.concatenate([arrays[key].reshape(-1) for key in answers(arrays)])
         for arrays in (explain(lab, method, home, inputs, seed=seed, params=params)[1] for seed in (1, 2, 1))
