@@ -19,6 +19,7 @@ from workers.plugins import Array, Inside, Model
 from workers.points import Row, baselines_in, coalition_points, frame_points, path_points
 from workers.questions import Answer, Floats, GradientAnswer, Gradients, Internals, Question, Values
 from workers.single_looks import fetched, is_single, multiplied, take
+from workers.spread import add_spread, spread_of
 from workers.sums import Sums, add_up
 
 
@@ -62,7 +63,7 @@ class Tally:
         if isinstance(self.question, Internals):
             sums |= {"inputs": per_unit(self.row, sums.get("inputs", {}))}
             return answer_of(sums, outputs, self.sums, self.row.column)
-        return GradientAnswer(per_unit(self.row, sums["inputs"]), outputs)
+        return GradientAnswer(per_unit(self.row, sums["inputs"]), outputs, spread_of(self.row, self.question, sums))
 
     def take(self, start: int, outputs: Floats) -> None:
         """Note outputs [points, ...] of evaluations from `start` on. Raises ModelOutputNotFinite, but not of figures."""
@@ -140,7 +141,10 @@ class Answering:
         fetched = self._fetched(outputs, chunk)
         for piece, rows, (_, baselines) in zip(chunk, _cut(chunk), built, strict=True):
             tally, question = piece.pending.asker, _gradients_of(piece)
-            add_up(tally.sums, tally.row, question, piece, {name: part[rows] for name, part in gradients.items()}, baselines)
+            found = {name: part[rows] for name, part in gradients.items()}
+            add_up(tally.sums, tally.row, question, piece, found, baselines)
+            if question.variances:
+                add_spread(tally.sums, tally.row, question, piece, found)
         return [fetched[rows] for rows in _cut(chunk)]
 
     def _embedded(self, chunk: Sequence[Slice[Tally]]) -> list[Floats]:

@@ -80,6 +80,8 @@ class MethodSpec(Frozen):
     """Whether it moves the inputs, or differentiates to them, when it looks inside: whole numbers are no good then."""
     pairs: bool = False
     """Whether it compares each row with its baseline in one pass of the model."""
+    one_baseline: bool = False
+    """Whether each of its evaluations takes one baseline of a background set, and not all of them in turn."""
     all_layers: bool = False
     """Whether "auto" means every layer of that kind, and not the last."""
     level: Level = "row"

@@ -29,8 +29,11 @@ WEIGHTS = np.array([2.0, -1.0, 0.5, 3.0])
 RULELESS = {("lrp", "tokens")}
 """What is refused by name when it is tried: an operation has no rule."""
 
-FRUGAL: dict[str, dict[str, Any]] = {"permutation_shapley": {"samples": 150}}
+FRUGAL: dict[str, dict[str, Any]] = {"permutation_shapley": {"samples": 150}, "expected_gradients": {"samples": 96}}
 """Smaller budgets where the answer's goodness is not what is looked at."""
+
+STEEP = {("expected_gradients", "tokens"): 1e-4}
+"""Random places on a path may lie next to a blank baseline, where layer norm is steep and single precision rounds more."""
 
 pytestmark = pytest.mark.parametrize("method", METHODS)
 
@@ -119,6 +122,7 @@ def test_exact_on_a_linear_model(lab: Local, method: str) -> None:
         lab, method, linear_for(lab, method), {"input": x}, baseline=baseline, arrays={"baseline/input": b[None]}, params=params
     )
     gradients = dict.fromkeys(("saliency", "smoothgrad", "guided_backprop", "deconvolution"), WEIGHTS)
+    gradients |= {"var_grad": np.zeros(4), "square_grad": WEIGHTS**2}
     products = dict.fromkeys(("input_x_gradient", "lrp"), WEIGHTS * x[0])
     expected = (gradients | products).get(method, WEIGHTS * (x[0] - b))
     np.testing.assert_allclose(arrays["attributions.input"][0], expected, atol=1e-9)
@@ -161,11 +165,11 @@ def test_a_row_does_not_depend_on_its_company(lab: Local, method: str, model: st
     _, again = explain(Local(lab.settings), method, model, inputs, seed=7, params=params)
     for key in answers(together):
         expected = together[key]
-        scale = max(float(np.abs(expected).max()), 1.0)
+        near = STEEP.get((method, model), 3e-6) * max(float(np.abs(expected).max()), 1.0)
         for row in range(5):
-            np.testing.assert_allclose(alone[row][key][0], expected[row], atol=3e-6 * scale)
-        np.testing.assert_allclose(among[1][1][key][::-1], expected, atol=3e-6 * scale)
-        np.testing.assert_allclose(again[key], expected, atol=3e-6 * scale)
+            np.testing.assert_allclose(alone[row][key][0], expected[row], atol=near)
+        np.testing.assert_allclose(among[1][1][key][::-1], expected, atol=near)
+        np.testing.assert_allclose(again[key], expected, atol=near)
 
 
 def test_process_wide_random_state_is_untouched(lab: Local, method: str) -> None:
