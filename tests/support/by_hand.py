@@ -74,7 +74,8 @@ def solve(
             return Solved(end.value, asked)
         asked.append(question)
         if isinstance(question, Values):
-            answer = f(np.where(question.coalitions[:, partition.labels["input"]], x, b))
+            present = question.coalitions[:, partition.labels["input"]].astype(np.float64)
+            answer = f(present * x + (1 - present) * b)
         else:
             answer = _gradients(question, f, gradient, x, b)
 
