@@ -62,7 +62,7 @@ def explain(game: Game, params: Params) -> Explaining:
         values = yield Values(plan.coalitions)
     fit = plan.fit(values, game.instance_output, game.baseline_output)
     determined = plan.determined or plan.complete
-    notes = () if determined else (_undetermined(game.players, params["samples"]),)
+    notes: tuple[str, ...] = () if determined else (_undetermined(game.players, params["samples"]),)
     if fit.unexplained > POOR:
         notes += (f"The linear model explains {1 - fit.unexplained:.0%} of the output's variance here; read it with care.",)
     return Solution(
