@@ -170,7 +170,18 @@ def at(points: Mapping[str, NDArray[Any]], probe: Probe, column: int | None = No
     return Internals(probe, ones, ones, points=points, column=column)
 
 
-Question = Values | Gradients | Internals
+@dataclass(frozen=True)
+class Trees:
+    """The exact Shapley values of a model that is a sum of trees, read off the trees themselves. Answer: float64 [players].
+
+    With a background set: their mean over it, which are the values of the marginal game.
+    """
+
+    evaluations: int = 1
+    """Ways down the trees, per baseline row."""
+
+
+Question = Values | Gradients | Internals | Trees
 
 
 @dataclass(frozen=True)
@@ -206,7 +217,7 @@ class GradientAnswer:
 
 
 Answer = Any
-"""Floats for `Values`, `GradientAnswer` for `Gradients`, `InternalAnswer` for `Internals`."""
+"""Floats for `Values` and `Trees`, `GradientAnswer` for `Gradients`, `InternalAnswer` for `Internals`."""
 
 
 @dataclass(frozen=True, eq=False)

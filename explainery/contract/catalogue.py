@@ -16,7 +16,7 @@ from explainery.contract.frozen import Frozen
 from explainery.contract.layers import LayerKind, LayerSpec
 from explainery.contract.model_card import ModelCard
 
-QuestionKind = Literal["values", "gradients", "internals"]
+QuestionKind = Literal["values", "gradients", "internals", "trees"]
 """What a method may ask of a model, and a runtime may be able to answer (see `workers/questions.py`)."""
 
 Level = Literal["row", "job"]

@@ -19,11 +19,25 @@ from workers.game import Explaining
 from workers.local import Local, Order
 from workers.named_layers import layers_seen
 from workers.offering import offer_of
-from workers.questions import Gradients, Internals, Solution, Values
+from workers.questions import Gradients, Internals, Solution, Trees, Values
 from workers.registry import discover
 
 METHODS = sorted(name for name, plugin in discover().methods.items() if plugin.SPEC.level == "row")
-MODELS = ("linear", "product", "max", "mlp", "smooth", "cnn", "table", "both", "onnx", "onnx-fixed", "series", "tokens")
+MODELS = (
+    "linear",
+    "product",
+    "max",
+    "mlp",
+    "smooth",
+    "cnn",
+    "table",
+    "both",
+    "onnx",
+    "onnx-fixed",
+    "series",
+    "tokens",
+    "trees",
+)
 WEIGHTS = np.array([2.0, -1.0, 0.5, 3.0])
 
 RULELESS = {("lrp", "tokens")}
@@ -70,12 +84,16 @@ def linear_for(lab: Local, method: str) -> str:
     spec = lab.registry.methods[method].SPEC
     if spec.layer is not None:
         pytest.skip("looks at a layer: checked in tests/workers/inside")
+    if "trees" in spec.asks:
+        pytest.skip("needs trees: checked in tests/workers/test_forest.py")
     return "linear-torch" if "internals" in spec.asks else "linear"
 
 
 def any_for(lab: Local, method: str) -> str:
     """A model that the method works on."""
     spec = lab.registry.methods[method].SPEC
+    if "trees" in spec.asks:
+        return "trees"
     homes = {
         None: "linear-torch" if "internals" in spec.asks else "linear",
         "map": "cnn",
@@ -134,7 +152,7 @@ def test_exact_on_a_linear_model(lab: Local, method: str) -> None:
     np.testing.assert_allclose(arrays["attributions.input"][0], expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("model", ["smooth", "mlp", "cnn", "both", "series"])
+@pytest.mark.parametrize("model", ["smooth", "mlp", "cnn", "both", "series", "trees"])
 def test_completeness_where_promised(lab: Local, method: str, model: str) -> None:
     if not lab.registry.methods[method].SPEC.completeness:
         pytest.skip("promises none")
@@ -150,7 +168,7 @@ def test_completeness_where_promised(lab: Local, method: str, model: str) -> Non
         assert gap <= 0.01 or explanation.quality.converged is False
 
 
-@pytest.mark.parametrize("model", ["product", "mlp", "cnn", "both", "tokens"])
+@pytest.mark.parametrize("model", ["product", "mlp", "cnn", "both", "tokens", "trees"])
 def test_a_row_does_not_depend_on_its_company(lab: Local, method: str, model: str) -> None:
     """The same alone, among other rows and other jobs, in another order, and when done again elsewhere."""
     if not works_on(lab, method, model) or (method, model) in RULELESS:
@@ -208,12 +226,12 @@ def test_asks_only_what_its_spec_says(lab: Local, method: str, monkeypatch: pyte
     home = any_for(lab, method)
     rows = {name: array[:1] for name, array in rows_for(lab, home).items()}
     result, _ = explain(lab, method, home, rows, params={})
-    names = {Values: "values", Gradients: "gradients", Internals: "internals"}
+    names = {Values: "values", Gradients: "gradients", Internals: "internals", Trees: "trees"}
     assert {names[type(question)] for question in asked} <= set(spec.asks)
     players = sum(array.size for array in rows.values())
     assert sum(question.evaluations for question in asked) <= plugin.cost(players, result.params)
     assert result.cost.gradient_evaluations == sum(q.evaluations for q in asked if isinstance(q, (Gradients, Internals)))
-    frame = result.cost.model_evaluations - sum(q.evaluations for q in asked if isinstance(q, Values))
+    frame = result.cost.model_evaluations - sum(q.evaluations for q in asked if isinstance(q, (Values, Trees)))
     # a look at the instance shows the outputs, too
     assert frame == 2 if spec.asks != ("internals",) else frame <= 2
 
@@ -224,7 +242,7 @@ def test_seed(lab: Local, method: str) -> None:
     walks = method in ("kernel_shap", "permutation_shapley")
     plain = {"features": "elements", "samples": 8} if method == "lime" else {}
     small = {"samples": 40, "tolerance": 0.0} if walks else {"samples": 8} if spec.random else {}
-    home = any_for(lab, method) if spec.layer in ("map", "attention") else "smooth"
+    home = any_for(lab, method) if spec.layer in ("map", "attention") or "trees" in spec.asks else "smooth"
     inputs = rows_for(lab, home, 1)
     params = {"features": "elements", **small} if walks else plain or small
     first, second, again = (
