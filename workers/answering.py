@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, cast
 
 import numpy as np
@@ -15,10 +16,11 @@ from workers.device import ran_out_of_memory
 from workers.embedded import add_up_embedded, between, embed, needs_vectors, per_unit, probe_inside, probe_of, walk
 from workers.frame import Frame
 from workers.looks import add_up_inside, answer_of, kind_of, shown
-from workers.plugins import Array, Inside, Model
+from workers.plugins import Array, Inside, Model, Wooded
 from workers.points import Row, baselines_in, coalition_points, frame_points, path_points
-from workers.questions import Answer, Floats, GradientAnswer, Gradients, Internals, Question, Values
+from workers.questions import Answer, Floats, GradientAnswer, Gradients, Internals, Question, Trees, Values
 from workers.single_looks import fetched, is_single, multiplied, take
+from workers.spread import add_spread, spread_of
 from workers.sums import Sums, add_up
 
 
@@ -29,7 +31,7 @@ class Tally:
     row: Row
     question: Question | Frame
     outputs: Floats = field(init=False)
-    """[evaluations, columns] for a frame, [evaluations] for the others."""
+    """[evaluations, columns] for a frame, [evaluations, players] for trees, [evaluations] for the others."""
     sums: Sums = field(default_factory=Sums)
 
     def __post_init__(self) -> None:
@@ -48,6 +50,8 @@ class Tally:
         if isinstance(self.question, Internals):
             walks = bool(self.row.text) and between(self.question)
             return ("internals", *kind_of(self.question), walks, self.row.shape_key)
+        if isinstance(self.question, Trees):
+            return ("trees", self.row.shape_key)
         return ("gradients" if isinstance(self.question, Gradients) else "values", self.row.shape_key)
 
     def answer(self) -> Answer:
@@ -55,6 +59,8 @@ class Tally:
         count = baselines_in(self.row, self.question)
         if isinstance(self.question, Frame):
             return self.question.answer(self.outputs)
+        if isinstance(self.question, Trees):
+            return self.outputs.mean(axis=0)
         outputs = self.outputs.reshape(-1, count).mean(axis=1)
         if isinstance(self.question, Values):
             return outputs
@@ -62,7 +68,7 @@ class Tally:
         if isinstance(self.question, Internals):
             sums |= {"inputs": per_unit(self.row, sums.get("inputs", {}))}
             return answer_of(sums, outputs, self.sums, self.row.column)
-        return GradientAnswer(per_unit(self.row, sums["inputs"]), outputs)
+        return GradientAnswer(per_unit(self.row, sums["inputs"]), outputs, spread_of(self.row, self.question, sums))
 
     def take(self, start: int, outputs: Floats) -> None:
         """Note outputs [points, ...] of evaluations from `start` on. Raises ModelOutputNotFinite, but not of figures."""
@@ -96,6 +102,8 @@ class Answering:
             question = chunk[0].pending.question
             if isinstance(question, Internals):
                 parts = self._internals(chunk, question)
+            elif isinstance(question, Trees):
+                parts = self._trees(chunk)
             else:
                 parts = self._gradients(chunk) if isinstance(question, Gradients) else self._values(chunk)
         except (MemoryError, KeyboardInterrupt, ExplaineryError):
@@ -123,6 +131,23 @@ class Answering:
             parts.append(fetched[rows] if isinstance(tally.question, Frame) else fetched[rows, tally.row.column])
         return parts
 
+    def _trees(self, chunk: Sequence[Slice[Tally]]) -> list[Floats]:
+        """Shapley values against each row's baselines, [baselines, players]: rows of the same players share a call."""
+        if not hasattr(self._model, "shapley"):
+            raise MethodUnavailable("This model is no sum of trees; use a method that asks for values.")
+        model, parts = cast(Wooded, self._model), []
+        for partition, pieces in groupby(chunk, key=lambda piece: piece.pending.asker.row.partition):
+            some = list(pieces)
+            rows = [(piece.pending.asker.row, piece.stop - piece.start) for piece in some]
+            instances = self._joined([{name: x.repeat(n, 0) for name, x in row.instance.items()} for row, n in rows])
+            around = [
+                {name: b[p.start : p.stop] for name, b in row.baselines.items()} for p, (row, _) in zip(some, rows, strict=True)
+            ]
+            columns = np.repeat([row.column for row, _ in rows], [n for _, n in rows])
+            found = model.shapley(instances, self._joined(around), columns, partition.labels)
+            parts += [found[rows] for rows in _cut(some)]
+        return parts
+
     def _forward_points(self, piece: Slice[Tally]) -> dict[str, Array]:
         tally = piece.pending.asker
         if isinstance(tally.question, Values):
@@ -140,7 +165,10 @@ class Answering:
         fetched = self._fetched(outputs, chunk)
         for piece, rows, (_, baselines) in zip(chunk, _cut(chunk), built, strict=True):
             tally, question = piece.pending.asker, _gradients_of(piece)
-            add_up(tally.sums, tally.row, question, piece, {name: part[rows] for name, part in gradients.items()}, baselines)
+            found = {name: part[rows] for name, part in gradients.items()}
+            add_up(tally.sums, tally.row, question, piece, found, baselines)
+            if question.variances:
+                add_spread(tally.sums, tally.row, question, piece, found)
         return [fetched[rows] for rows in _cut(chunk)]
 
     def _embedded(self, chunk: Sequence[Slice[Tally]]) -> list[Floats]:

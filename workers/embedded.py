@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from explainery.contract.errors import MethodUnavailable
 from workers.draws import gaussian
 from workers.plugins import Array, Inside, Shown
-from workers.points import Row, frame_points, path_points
+from workers.points import Row, frame_points, on_path, path_points
 from workers.questions import Floats, Gradients, Internals, Noise, Probe
+from workers.spread import EACH, add_spread
 from workers.sums import Points, Sums, add_up, weights_of
 
 
@@ -109,14 +110,14 @@ def standing(row: Row, question: Internals, points: Points) -> Walk:
 def walk(row: Row, question: Gradients | Internals, points: Points) -> Walk:
     """Points b + alpha (x - b) + noise of evaluations `points.start` to `points.stop`; ids and masks stay the instance's."""
     vectors = _vectors(row)
-    order = np.arange(points.start, points.stop)
-    alphas = question.alphas[order // row.backgrounds]
-    baselines = vectors.baselines[row.model.place(order % row.backgrounds)]
+    at, chosen = on_path(row, question, points.start, points.stop)
+    alphas = question.alphas[at]
+    baselines = vectors.baselines[row.model.place(chosen)]
     start = _each(row, alphas) * vectors.instance + _each(row, 1 - alphas) * baselines
     if isinstance(question, Gradients) and question.noise is not None:
-        start = start + _noise(row, question.noise, order // row.backgrounds)
+        start = start + _noise(row, question.noise, at)
     inputs, around = path_points(row, question, points.start, points.stop)
-    here = row.model.place(np.zeros(len(order), dtype=np.int64))
+    here = row.model.place(np.zeros(len(at), dtype=np.int64))
     inputs |= {name: array[here] for name, array in row.instance.items() if name not in _smooth(row)}
     return Walk(inputs, around, start, baselines)
 
@@ -134,6 +135,10 @@ def add_up_embedded(
         total = total * vectors.instance[0]
     sums.add("inputs", row.text, total.reshape(len(total), -1).sum(1))
     others = {name: seen.inputs[name][rows] for name in _smooth(row)}
+    if isinstance(question, Gradients) and question.variances:
+        gradients = seen.gradients[str(row.embedding)][rows]
+        sums.keep(EACH, row.text, gradients.reshape(*gradients.shape[:2], -1).sum(2))
+        add_spread(sums, row, question, points, others)
     add_up(sums, row, question, points, others, at.around)
 
 

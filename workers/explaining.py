@@ -50,7 +50,9 @@ class Order:
 def explain_row(order: Order, number: int, row: Row) -> Generator[Question | Frame, Answer, RowAnswer]:
     """Explain row `number` of a job."""
     target = order.job.target[number]
-    game = Game(row.partition, seed=order.job.seed, layers=order.layers, inputs=_views(order.card, row))
+    game = Game(
+        row.partition, seed=order.job.seed, backgrounds=row.backgrounds, layers=order.layers, inputs=_views(order.card, row)
+    )
     if _at_once(order, target):
         solution = yield from _framed_later(order, row, game, target)
     else:
@@ -157,7 +159,8 @@ def _summed_up(order: Order, row: Row, game: Game, solution: Solution, target: i
     layers = {name: array.astype(np.float32) for name, array in (solution.per_layer or {}).items()}
     errors = {}
     if solution.standard_error is not None:
-        alone = Solution(per_player=solution.standard_error)
+        found = solution.standard_error
+        alone = Solution(per_element=found) if isinstance(found, dict) else Solution(per_player=found)
         errors = {spec.name: attribution_of(spec, row.partition, alone) for spec in card.sent}
     maps = {map_info(each): each.values.astype(np.float32) for each in solution.maps}
     explanation = Explanation(

@@ -62,7 +62,7 @@ class InputView:
 
 @dataclass(eq=False)
 class Game:
-    """One row: `players` of `partition`, f(x) and f(b) (the mean over a background set), and the job's seed.
+    """One row: `players` of `partition`, f(x) and f(b) (the mean over `backgrounds` baselines), and the job's seed.
 
     The outputs of a method that asks for nothing but internals come in with its first answer.
     `layers`: the layers that the job's parameters name, in the model's order. `inputs`: in the card's order.
@@ -72,6 +72,7 @@ class Game:
     instance_output: float = math.nan
     baseline_output: float = math.nan
     seed: int = 0
+    backgrounds: int = 1
     layers: tuple[LayerSpec, ...] = ()
     inputs: tuple[InputView, ...] = ()
 

@@ -139,6 +139,23 @@ class Inside(Protocol):
         ...
 
 
+class Wooded(Protocol):
+    """What a loaded model has too when its runtime answers "trees"."""
+
+    def shapley(
+        self,
+        inputs: Mapping[str, Array],
+        baselines: Mapping[str, Array],
+        columns: NDArray[np.int64],
+        players: Mapping[str, NDArray[np.int64]],
+    ) -> NDArray[np.float64]:
+        """Exact Shapley values [points, players] of each point against its own baseline. `players`: input -> of each element.
+
+        Raises MethodUnavailable where the model is no sum of trees.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a model is loaded, and under which settings."""

@@ -123,8 +123,18 @@ def _mixed(row: Row, name: str, present: Array, baseline: Array) -> Array:
 
 
 def baselines_in(row: Row, question: Any) -> int:
-    """How many evaluations a point of a question takes: one per baseline, where baselines play a part."""
-    return 1 if isinstance(question, Internals) and question.points is not None else row.backgrounds
+    """How many evaluations a point of a question takes: one per baseline, where it does not choose one or do without."""
+    own = isinstance(question, Internals) and question.points is not None
+    chosen = isinstance(question, Gradients) and question.baselines is not None
+    return 1 if own or chosen else row.backgrounds
+
+
+def on_path(row: Row, question: Gradients | Internals, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The point and the baseline of evaluations `start` to `stop`, by their numbers."""
+    order = np.arange(start, stop)
+    if isinstance(question, Gradients) and question.baselines is not None:
+        return order, question.baselines[order]
+    return order // row.backgrounds, order % row.backgrounds
 
 
 def path_points(row: Row, question: Gradients | Internals, start: int, stop: int) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -134,16 +144,16 @@ def path_points(row: Row, question: Gradients | Internals, start: int, stop: int
     """
     if start == 0 and stop == 1 and row.backgrounds == 1 and isinstance(question, Internals) and question.alphas[0] == 1.0:
         return dict(row.instance), dict(row.baselines)
-    order = np.arange(start, stop)
-    which = row.model.place(order % row.backgrounds)
-    alphas = question.alphas[order // row.backgrounds]
+    at, chosen = on_path(row, question, start, stop)
+    which = row.model.place(chosen)
+    alphas = question.alphas[at]
     points: dict[str, Array] = {}
     used: dict[str, Array] = {}
     for name, x in row.instance.items():
         b = used[name] = row.baselines[name][which]
         points[name] = per_point(row, name, alphas) * x + per_point(row, name, 1 - alphas) * b
         if isinstance(question, Gradients) and question.noise is not None:
-            points[name] = points[name] + _noise(row, question.noise, name, order // row.backgrounds)
+            points[name] = points[name] + _noise(row, question.noise, name, at)
     return points, used
 
 

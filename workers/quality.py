@@ -22,7 +22,9 @@ def quality_of(game: Game, solution: Solution, *, complete: bool) -> Quality:
     if solution.converged is False and verdict == "pass":
         verdict = "warn"
         notes = notes or ["The method did not converge within its budget; raise samples or max_steps."]
-    error = None if solution.standard_error is None else float(np.max(solution.standard_error, initial=0.0))
+    spread = solution.standard_error
+    parts = () if spread is None else spread.values() if isinstance(spread, dict) else (spread,)
+    error = max((float(np.max(part, initial=0.0)) for part in parts), default=None)
     return Quality(
         completeness_gap=gap,
         approximation_error=solution.error,

@@ -61,10 +61,14 @@ class Gradients:
     weights: Floats
     factor: Factor = "one"
     noise: Noise | None = None
+    baselines: NDArray[np.int64] | None = None
+    """The one baseline that each point takes, by its number, [points]. None: every point is taken with every baseline."""
+    variances: bool = False
+    """Whether the variance over the points is wanted, too, of the gradients themselves (weights then sum to 1)."""
 
     @property
     def evaluations(self) -> int:
-        """Gradient calls this costs per baseline row."""
+        """Gradient calls this costs, per baseline row where every point is taken with every baseline."""
         return len(self.alphas)
 
 
@@ -167,7 +171,18 @@ def at(points: Mapping[str, NDArray[Any]], probe: Probe, column: int | None = No
     return Internals(probe, ones, ones, points=points, column=column)
 
 
-Question = Values | Gradients | Internals
+@dataclass(frozen=True)
+class Trees:
+    """The exact Shapley values of a model that is a sum of trees, read off the trees themselves. Answer: float64 [players].
+
+    With a background set: their mean over it, which are the values of the marginal game.
+    """
+
+    evaluations: int = 1
+    """Ways down the trees, per baseline row."""
+
+
+Question = Values | Gradients | Internals | Trees
 
 
 @dataclass(frozen=True)
@@ -192,14 +207,18 @@ class InternalAnswer:
 
 @dataclass(frozen=True)
 class GradientAnswer:
-    """`sums`: input name -> float64 array shaped like one row. `outputs`: f at each point, float64 [points]."""
+    """`sums`: input name -> float64 array shaped like one row. `outputs`: f at each point, float64 [points].
+
+    `variances`: like `sums`, where they were asked for.
+    """
 
     sums: dict[str, Floats]
     outputs: Floats
+    variances: dict[str, Floats] = field(default_factory=dict)
 
 
 Answer = Any
-"""Floats for `Values`, `GradientAnswer` for `Gradients`, `InternalAnswer` for `Internals`."""
+"""Floats for `Values` and `Trees`, `GradientAnswer` for `Gradients`, `InternalAnswer` for `Internals`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +240,8 @@ class Solution:
 
     `per_player`: float64 [players]. `per_element`: input name -> array shaped like one row. `per_layer`: layer -> array shaped
     like one row of it. `maps`: what goes with them.
-    `standard_error`: float64 [players], for sampling methods. `error`: the figure that `tolerance` was compared with.
+    `standard_error`: for sampling methods, float64 [players], or per element as `per_element` is.
+    `error`: the figure that `tolerance` was compared with.
     `notes`: what a reader should know (and why `converged` is False, when it is).
     """
 
@@ -229,7 +249,7 @@ class Solution:
     per_element: dict[str, Floats] | None = None
     per_layer: dict[str, Floats] | None = None
     maps: tuple[Map, ...] = ()
-    standard_error: Floats | None = None
+    standard_error: Floats | dict[str, Floats] | None = None
     error: float | None = None
     converged: bool | None = None
     notes: tuple[str, ...] = field(default=())

@@ -43,6 +43,8 @@ class Sums:
         self._kept: dict[tuple[str, str], list[Array]] = {}
         self.last: dict[str, tuple[Array, Array]] = {}
         """Layer -> activation and gradient at the last point of each baseline, where steps are summed."""
+        self.first: dict[str, Array] = {}
+        """Input -> gradient at the first point, where a spread is summed about it."""
 
     def add(self, what: str, name: str, part: Array) -> None:
         """Add to a sum."""

@@ -210,6 +210,7 @@ def _total(method: AnyMethod, spec: JobSpec, partitions: list[Partition], width:
     """Evaluations the job may cost."""
     if method.SPEC.level == "job":
         return cast(WholePlugin, method).job_cost(spec.rows, spec.params)
+    width = 1 if method.SPEC.one_baseline else width
     calls = sum(cast(MethodPlugin, method).cost(partition.players, spec.params) for partition in partitions)
     return calls * (spec.rows if len(partitions) == 1 else 1) * width
 

@@ -16,7 +16,7 @@ from explainery.contract.frozen import Frozen
 from explainery.contract.layers import LayerKind, LayerSpec
 from explainery.contract.model_card import ModelCard
 
-QuestionKind = Literal["values", "gradients", "internals"]
+QuestionKind = Literal["values", "gradients", "internals", "trees"]
 """What a method may ask of a model, and a runtime may be able to answer (see `workers/questions.py`)."""
 
 Level = Literal["row", "job"]
@@ -80,6 +80,8 @@ class MethodSpec(Frozen):
     """Whether it moves the inputs, or differentiates to them, when it looks inside: whole numbers are no good then."""
     pairs: bool = False
     """Whether it compares each row with its baseline in one pass of the model."""
+    one_baseline: bool = False
+    """Whether each of its evaluations takes one baseline of a background set, and not all of them in turn."""
     all_layers: bool = False
     """Whether "auto" means every layer of that kind, and not the last."""
     level: Level = "row"

@@ -26,7 +26,7 @@ def merge(offers: Sequence[Offer]) -> Offer:
 
 def _rank(model: ModelEntry) -> tuple[bool, bool, bool]:
     """Usable before faulty, judged before looked at, looked at before unknown."""
-    judged = model.verdict is not None and (bool(model.verdict.cannot) or model.verdict.parity is not None)
+    judged = model.verdict is not None and (bool(set(model.verdict.cannot) - {"trees"}) or model.verdict.parity is not None)
     return model.fault is not None, not judged, model.verdict is None
 
 

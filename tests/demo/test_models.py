@@ -80,4 +80,6 @@ def working(lab: Local, name: str) -> set[str]:
 def test_the_network_in_onnx_has_gradients_and_the_forest_has_none(lab: Local):
     assert "integrated_gradients" in working(lab, "breast-cancer-mlp")
     assert "integrated_gradients" not in working(lab, "wine-forest")
+    assert "tree_shap" in working(lab, "wine-forest")
+    assert "tree_shap" not in working(lab, "breast-cancer-mlp")
     assert "TreeEnsembleClassifier" in lab.load("wine-forest").model.verdict.cannot["gradients"]

@@ -53,13 +53,17 @@ def solve(
     params: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> Solved:
-    """Explain f at x against the baseline b with a method module; `gradient` maps points to input gradients."""
+    """Explain f at x against the baseline b with a method module; `gradient` maps points to input gradients.
+
+    A background set is b of one axis more than x, for methods that ask for gradients at one baseline each.
+    """
     x = np.asarray(x, dtype=np.float64)
-    b = np.broadcast_to(np.asarray(b, dtype=np.float64), x.shape)
+    b = np.asarray(b, dtype=np.float64)
+    b = b if b.ndim > x.ndim else np.broadcast_to(b, x.shape).copy()
     labels = np.arange(x.size).reshape(x.shape) if labels is None else np.asarray(labels)
     partition = partition or Partition({"input": labels})
-    fx, fb = f(np.stack([x, b]))
-    game = Game(partition, float(fx), float(fb), seed)
+    around = b if b.ndim > x.ndim else b[None]
+    game = Game(partition, float(f(x[None])[0]), float(f(around).mean()), seed, backgrounds=len(around))
     explaining = method.explain(game, method.SPEC.complete(params or {}))
     asked: list[Question] = []
     answer = None
@@ -70,20 +74,26 @@ def solve(
             return Solved(end.value, asked)
         asked.append(question)
         if isinstance(question, Values):
-            answer = f(np.where(question.coalitions[:, partition.labels["input"]], x, b))
+            present = question.coalitions[:, partition.labels["input"]].astype(np.float64)
+            answer = f(present * x + (1 - present) * b)
         else:
             answer = _gradients(question, f, gradient, x, b)
 
 
 def _gradients(question: Gradients, f: Function, gradient: Function | None, x: Array, b: Array) -> GradientAnswer:
     assert gradient is not None, "this function came without its gradient"
+    if question.baselines is not None and b.shape != x.shape:
+        b = b[question.baselines]
     points = b + question.alphas.reshape(-1, *[1] * x.ndim) * (x - b)
     if question.noise is not None:
         noise = question.noise
         draws = [gaussian(noise.seed, "noise/input", noise.first + i, x.shape) for i in range(len(points))]
         points = points + noise.scale * (x.max() - x.min()) * np.stack(draws)
     factor = {"one": 1.0, "instance": x, "difference": x - b}[question.factor]
-    return GradientAnswer({"input": np.tensordot(question.weights, gradient(points) * factor, axes=1)}, f(points))
+    found = gradient(points)
+    mean = np.tensordot(question.weights, found * factor, axes=1)
+    variances = {"input": np.average((found - mean) ** 2, axis=0, weights=question.weights)} if question.variances else {}
+    return GradientAnswer({"input": mean}, f(points), variances)
 
 
 def table_game(values: Mapping[frozenset[int], float] | Callable[[frozenset[int]], float], players: int) -> Function:

@@ -107,6 +107,15 @@ def add_onnx(
     return write(folder, name, card, {"model.onnx": model.SerializeToString()})
 
 
+def add_onnx_file(
+    folder: Path, name: str, model: Any, features: int, columns: int, score: str = "variable", **more: Any
+) -> Path:
+    """An ONNX file that somebody else made, of one table `input`."""
+    inputs = tensor_input("input", [features], modality="tabular", **more)
+    card = f'title = "{name}"\nformat = "onnx"\nfile = "model.onnx"\n{inputs}{output(columns, score)}'
+    return write(folder, name, card, {"model.onnx": model.SerializeToString()})
+
+
 def add_onnx_linear(folder: Path, name: str, weights: np.ndarray, batch: str | int = "n") -> Path:
     """score = input @ weights, as ONNX. `weights`: float32 [features, columns]."""
     from onnx import helper

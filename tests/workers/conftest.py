@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
+import grown
 import numpy as np
 import pytest
 import repos
@@ -48,6 +49,7 @@ def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     repos.add_onnx_linear(folder, "onnx", WEIGHTS[:, None])
     repos.add_onnx_linear(folder, "onnx-fixed", WEIGHTS[:, None], batch=3)
     repos.add_stub(folder, "series", 40, inputs=series.replace("FP32", "FP64"), weights=np.arange(40.0).tolist())
+    repos.add_onnx_file(folder, "trees", grown.exported("small"), 4, 1)
     repos.add_torch(folder, "tokens", "inner_nets:encoder", {}, repos.tensor_input("input", [9, 8]), repos.output(3))
     return folder
 

@@ -24,7 +24,8 @@ from workers.verdicts import Verdicts
 REGISTRY = discover()
 GRADIENTS = sorted(name for name, method in REGISTRY.methods.items() if method.SPEC.asks == ("gradients",))
 INSIDE = sorted(name for name, method in REGISTRY.methods.items() if "internals" in method.SPEC.asks)
-OTHERS = sorted(set(REGISTRY.methods) - set(GRADIENTS) - set(INSIDE))
+WOODED = sorted(name for name, method in REGISTRY.methods.items() if "trees" in method.SPEC.asks)
+OTHERS = sorted(set(REGISTRY.methods) - set(GRADIENTS) - set(INSIDE) - set(WOODED))
 
 
 def offer(folder: Path, **settings: Any) -> Offer:
@@ -47,9 +48,9 @@ def test_every_method_works_on_a_differentiable_model(tmp_path: Path) -> None:
     repos.add_stub(tmp_path, "m", 4, version=3)
     found = entry(tmp_path)
     for name, availability in found.methods.items():
-        inside = "internals" in REGISTRY.methods[name].SPEC.asks
-        assert availability.available is not inside
-        assert "a closed form has no layers" in str(availability.reason) if inside else availability.reason is None
+        reason = "has no layers" if name in INSIDE else "is no sum of trees" if name in WOODED else None
+        assert availability.available is (reason is None)
+        assert f"a closed form {reason}" in str(availability.reason) if reason else availability.reason is None
     assert (found.name, found.version, found.runtime, found.players, found.fault) == ("m", 3, "stub", 4, None)
 
 
@@ -80,7 +81,8 @@ def test_what_loading_has_shown_stands_above_what_the_file_shows(tmp_path: Path)
     verdicts = Verdicts(repository, REGISTRY, Settings())
     assert verdicts.of(found.digest) is None
     verdicts.look([found])
-    assert verdicts.of(found.digest) == Verdict()
+    seen = verdicts.of(found.digest)
+    assert seen == Verdict(cannot={"trees": "the explained output is not an ensemble of trees: it is made by MatMul"})
     verdicts.note(found.digest, Verdict(cannot={"gradients": "they differ"}, parity=0.5))
     (listed,) = offer_of(REGISTRY, [found], Settings(models=str(tmp_path)), verdicts.of).models
     assert {listed.methods[name].reason for name in GRADIENTS} == {

@@ -85,7 +85,7 @@ def measure(entry: Entry, scratch: Path) -> Measured:
     np.savez(sample, **inputs)
     loaded = load(card, {"m.onnx": content, "s.npz": sample.read_bytes()}, Place("cpu", Settings(threads=1)))
     verdict = loaded.verdict
-    if verdict.cannot:
+    if "gradients" in verdict.cannot:
         return Measured(entry, verdict.parity, verdict.cannot["gradients"], False, None, None, time.perf_counter() - began)
     whole = all(array.dtype.kind == "i" for array in inputs.values())
     source = None if whole else _against_source(entry, loaded, inputs)

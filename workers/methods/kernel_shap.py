@@ -21,6 +21,7 @@ from workers.pairs import inclusion, leverage_pairs, pairs_in_all
 from workers.parameters import FEATURES
 from workers.questions import Floats, Solution, Values
 from workers.regression import Regression, regression
+from workers.standard_errors import relative_error
 
 SPEC = MethodSpec(
     name="kernel_shap",
@@ -63,8 +64,6 @@ SPEC = MethodSpec(
 KRIGED = 1024
 """Most pairs that are kriged together: memory grows with their square. With more, regression competes with them."""
 FIRST_PAIRS = 16
-RESOLUTION = 1e-5
-"""Attributions that differ by less than this share of the outputs are not told apart: models compute in single precision."""
 
 
 def explain(game: Game, params: Params) -> Explaining:
@@ -156,14 +155,6 @@ def _estimators(pairs: Coalitions) -> Iterator[tuple[int, Kriging | Regression]]
 
 _small_plan = lru_cache(maxsize=128)(make_plan)
 _large_plan = lru_cache(maxsize=6)(make_plan)
-
-
-def relative_error(phi: Floats, spread: Floats, game: Game) -> float:
-    """Largest standard error over the range of the attributions, zero included (Covert & Lee's criterion)."""
-    outputs = max(abs(game.instance_output), abs(game.baseline_output))
-    scale = max(float(np.max(phi, initial=0.0) - np.min(phi, initial=0.0)), RESOLUTION * outputs)
-    largest = float(spread.max())
-    return largest / scale if largest else 0.0
 
 
 def _advice(players: int, samples: int, spread: Floats | None) -> str:

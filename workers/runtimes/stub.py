@@ -28,7 +28,7 @@ SPEC = RuntimeSpec(
     title="Closed-form models",
     formats=("stub",),
     answers=("values", "gradients"),
-    cannot={"internals": "a closed form has no layers"},
+    cannot={"internals": "a closed form has no layers", "trees": "a closed form is no sum of trees"},
 )
 
 

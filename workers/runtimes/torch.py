@@ -34,6 +34,7 @@ SPEC = RuntimeSpec(
     title="PyTorch",
     formats=("safetensors", "state_dict", "pt2", "torchscript"),
     answers=("values", "gradients", "internals"),
+    cannot={"trees": "trees are read from ONNX files"},
     formats_cannot={"torchscript": {"internals": "TorchScript cannot be looked into; save the model as safetensors or ONNX"}},
 )
 CODE_FORMATS = ("pt2", "torchscript")

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from by_hand import solve, table_game
 
-from workers.methods import exact_shapley, feature_ablation, kernel_shap
+from workers.methods import exact_shapley, feature_ablation, kernel_shap, permutation_shapley
 
-METHODS = pytest.mark.parametrize("method", [exact_shapley, kernel_shap], ids=lambda method: method.SPEC.name)
+METHODS = pytest.mark.parametrize(
+    "method", [exact_shapley, kernel_shap, permutation_shapley], ids=lambda method: method.SPEC.name
+)
 
 
 def captum_multilayer(points: np.ndarray) -> np.ndarray:

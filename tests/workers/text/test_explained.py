@@ -19,7 +19,7 @@ from explainery.settings import load
 from workers.local import Local, Order
 from workers.offering import offer_of
 
-VALUES = ["occlusion", "feature_ablation", "exact_shapley", "kernel_shap"]
+VALUES = ["occlusion", "feature_ablation", "exact_shapley", "kernel_shap", "permutation_shapley", "lime", "rise"]
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "saliency": {},
     "input_x_gradient": {},
     "smoothgrad": {"samples": 7},
+    "expected_gradients": {"samples": 16, "tolerance": 0.0},
     "integrated_gradients": {"max_steps": 24, "tolerance": 0.0},
     "deep_lift": {},
     "guided_backprop": {},
@@ -236,3 +237,17 @@ def test_whole_numbers_that_are_no_text_have_no_path(tmp_path: Path) -> None:
     repos.add_torch(tmp_path, "ids", "text_nets:two_tables", {"vocabulary": 9}, inputs, repos.output(2))
     with pytest.raises(MethodUnavailable, match="holds whole numbers, and a path has points between them"):
         explain(laboratory(tmp_path), "ids", "layer_conductance", np.array([[1, 2, 3, 4]]), {"layer": "first"})
+
+
+def test_the_variance_of_a_words_gradient(lab: Local) -> None:
+    """Of the word's sum, draw by draw; the draws are what smoothgrad's means differ by."""
+    rows = texts.sentences(2, seed=8)
+
+    def found(method: str, samples: int) -> np.ndarray:
+        return explain(lab, "planted", method, rows, {"samples": samples}, seed=5)[1]["attributions.input_ids"]
+
+    means = [found("smoothgrad", samples) * samples for samples in (1, 2, 3)]
+    draws = np.stack([means[0], means[1] - means[0], means[2] - means[1]])
+    scale = float(np.abs(draws).max())
+    np.testing.assert_allclose(found("var_grad", 3), draws.var(axis=0), atol=1e-5 * scale**2)
+    np.testing.assert_allclose(found("square_grad", 3), (draws**2).mean(axis=0), atol=1e-5 * scale**2)

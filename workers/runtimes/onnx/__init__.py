@@ -15,7 +15,7 @@ SPEC = RuntimeSpec(
     name="onnx",
     title="ONNX Runtime",
     formats=("onnx",),
-    answers=("values", "gradients", "internals"),
+    answers=("values", "gradients", "internals", "trees"),
 )
 
 

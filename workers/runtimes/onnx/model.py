@@ -17,6 +17,7 @@ from explainery.contract.errors import MethodUnavailable
 from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import ModelCard
 from workers.card_arrays import baselines_of, sample_of
+from workers.forest import Forest
 from workers.inside.looking import Looking
 from workers.plugins import Place, Shown
 from workers.questions import Probe
@@ -26,6 +27,7 @@ from workers.runtimes.onnx.refusal import Unequal, Untranslatable
 from workers.runtimes.onnx.session import Arrays, OnnxSession, batches, graph_session
 from workers.runtimes.onnx.translate import read_model, translate
 from workers.runtimes.onnx.translated import Translated
+from workers.runtimes.onnx.trees import checked, forest_of
 from workers.whole import WeightFigures
 
 HYBRIDS = 2
@@ -41,7 +43,8 @@ class OnnxModel:
         self._session = session
         self._card, self._place = card, place
         self._content, self._sample = files[str(card.file)], sample_of(card, files)
-        self._translated, self.verdict = _judged(card, files, session, place)
+        self._translated, translation = _judged(card, files, session, place)
+        self._forest, self.verdict = _wooded(card, self._content, session, translation)
         self._hybrids: OrderedDict[str, Hybrid | None] = OrderedDict()
         torch_version = {} if self._translated is None else {"torch": torch.__version__.partition("+")[0]}
         self.environment: Mapping[str, str | None] = {**session.environment, **torch_version}
@@ -63,6 +66,15 @@ class OnnxModel:
         if self._translated is None:
             raise MethodUnavailable(f"This model gives no gradients: {self.verdict.cannot['gradients']}.")
         return self._translated.gradients(self._session.feeds(inputs), columns)
+
+    def shapley(
+        self, inputs: Arrays, baselines: Arrays, columns: NDArray[np.int64], players: Mapping[str, NDArray[np.int64]]
+    ) -> NDArray[np.float64]:
+        """Exact Shapley values [points, players], read off the trees. Raises MethodUnavailable where there are none."""
+        if self._forest is None:
+            raise MethodUnavailable(f"This model cannot be read as trees: {self.verdict.cannot['trees']}.")
+        name = self._card.inputs[0].name
+        return self._forest.shapley(inputs[name], baselines[name], columns, players[name])
 
     @property
     def layers(self) -> tuple[LayerSpec, ...]:
@@ -202,9 +214,29 @@ def _judged(
 def looked_at(card: ModelCard, content: bytes) -> Verdict:
     """What the file shows without being run: the operator that is missing, if one is."""
     try:
-        return Verdict(approximate=translate(read_model(content), [card.score_output.name]).approximate)
+        verdict = Verdict(approximate=translate(read_model(content), [card.score_output.name]).approximate)
     except Untranslatable as refusal:
-        return Verdict(cannot=_cannot(str(refusal)))
+        verdict = Verdict(cannot=_cannot(str(refusal)))
+    try:
+        forest_of(card, read_model(content))
+    except Untranslatable as refusal:
+        return _without_trees(verdict, refusal)
+    return verdict
+
+
+def _wooded(card: ModelCard, content: bytes, session: OnnxSession, verdict: Verdict) -> tuple[Forest | None, Verdict]:
+    """The file's trees where they answer as ONNX Runtime does, and the verdict that says so."""
+    try:
+        return checked(forest_of(card, read_model(content)), card, session), verdict
+    except Untranslatable as refusal:
+        return None, _without_trees(verdict, refusal)
+    except Exception as error:  # a file may hold anything under these names: its trees are refused, not its values
+        return None, _without_trees(verdict, Untranslatable(f"the trees cannot be read ({type(error).__name__})"))
+
+
+def _without_trees(verdict: Verdict, refusal: Untranslatable) -> Verdict:
+    """The verdict, and why there are no trees."""
+    return verdict.model_copy(update={"cannot": {**verdict.cannot, "trees": str(refusal)}})
 
 
 def _cannot(reason: str) -> dict[QuestionKind, str]:

@@ -26,6 +26,7 @@ SPEC = RuntimeSpec(
     cannot={
         "gradients": "the model is served elsewhere, and the protocol carries outputs only",
         "internals": "the model is served elsewhere, and the protocol carries outputs only",
+        "trees": "the model is served elsewhere, and the protocol carries outputs only",
     },
 )
 PROTOCOLS: dict[str, Callable[[ModelCard, RemoteSpec, Exchange], Protocolled]] = {"v1": ProtocolV1, "v2": ProtocolV2}

@@ -18,8 +18,10 @@ from explainery.settings import Settings
 from workers.local import Local, Order
 from workers.registry import discover
 
-METHODS = sorted(name for name, method in discover().methods.items() if method.SPEC.layer is None)
-"""Those that look at layers are compared in tests/workers/inside."""
+METHODS = sorted(
+    name for name, method in discover().methods.items() if method.SPEC.layer is None and "trees" not in method.SPEC.asks
+)
+"""Those that look at layers are compared in tests/workers/inside; trees are no torch model."""
 RULELESS = {("recurrent", "lrp")}
 NETS: dict[str, tuple[str, dict[str, Any], str, Any]] = {
     "mlp": ("nets:mlp", {"features": 6}, repos.tensor_input("input", [6]), rows(2, 6)),

@@ -1,0 +1,235 @@
+"""Tree ensembles as arrays, and their exact interventional Shapley values (Lundberg et al., Nature Machine Intelligence 2020).
+
+A leaf is reached by a coalition when every player whose split parts instance and baseline stands on the leaf's side. With u
+players that must be present and v that must be absent, the leaf gives (u-1)! v! / (u+v)! of its value to each of the former and
+takes u! (v-1)! / (u+v)! of it from each of the latter. All (row, tree) pairs walk down together, level by level, and part where
+instance and baseline do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from explainery.contract.errors import MethodUnavailable
+from workers.coalitions import frozen
+from workers.questions import Floats
+
+MOST_PLAYERS = 63
+"""Players that may be met on one way down: they are bits of a word."""
+FEW = 1000
+"""Leaves times levels per tree up to which every leaf is tried for every row."""
+AT_ONCE = 2**23
+"""Rows times nodes that are decided at a time."""
+Numbers = NDArray[np.int64]
+Bits = NDArray[np.unsignedinteger]
+Ended = tuple[Numbers, Numbers, Bits, Bits]
+"""Ways down that ended: row, leaf, and the players that must be present, and absent, as bits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """Nodes of all trees, numbered through; a row goes left where x[feature] <= threshold.
+
+    `feature`, `left`, `right`: int64 [nodes], -1 at leaves. `threshold`: [nodes], in the precision of the file.
+    `lost_left`: bool [nodes], whether a missing value goes left. `values`: float64 [nodes, columns], 0 but at leaves.
+    `roots`: int64 [trees]. `base`: float64 [columns], what every row has in common.
+    """
+
+    feature: Numbers
+    threshold: NDArray[np.floating]
+    left: Numbers
+    right: Numbers
+    lost_left: NDArray[np.bool_]
+    values: Floats
+    roots: Numbers
+    base: Floats
+    _known: dict[bytes, Ways] = field(default_factory=dict, repr=False)
+
+    def predict(self, rows: NDArray[np.floating]) -> Floats:
+        """Outputs [rows, columns]."""
+        total = np.tile(self.base, (len(rows), 1))
+        goes, at = self._goes_left(rows), np.tile(self.roots, (len(rows), 1))
+        which = np.arange(len(rows))[:, None]
+        while (inner := self.left[at] >= 0).any():
+            onward = np.where(goes[which, at], self.left[at], self.right[at])
+            at = np.where(inner, onward, at)
+        return np.asarray(total + self.values[at].sum(axis=1))
+
+    def shapley(
+        self, rows: NDArray[np.floating], baselines: NDArray[np.floating], columns: Numbers, players: Numbers
+    ) -> Floats:
+        """Shapley values [pairs, players] of output `columns` [pairs] at `rows` against `baselines`, each [pairs, features].
+
+        `players`: the player of each feature, [features]. Raises MethodUnavailable for ways down that meet too many players.
+        """
+        ways, most = self._ways(players), max(1, AT_ONCE // len(self.feature))
+        parts = []
+        for start in range(0, len(rows), most):
+            some = slice(start, start + most)
+            parts.append(self._shapley(rows[some], baselines[some], columns[some], ways))
+        return np.concatenate(parts)
+
+    def _shapley(self, rows: NDArray[np.floating], around: NDArray[np.floating], columns: Numbers, ways: Ways) -> Floats:
+        ended = self._tried(rows, around, ways) if ways.few else self._walked_down(rows, around, ways)
+        return self._credited(len(rows), columns, ways, ended)
+
+    def _tried(self, rows: NDArray[np.floating], around: NDArray[np.floating], ways: Ways) -> Ended:
+        """Every leaf for every row, as bytes: for shallow trees that is less work than walking."""
+        same = bool((around == around[:1]).all())
+        by_row, by_baseline = (self._barred(points, ways) for points in (rows, around[:1] if same else around))
+        reached = ((by_row & by_baseline) == 0) & ((by_row | by_baseline) != 0)
+        leaf, row = np.nonzero(reached)
+        present = by_baseline[leaf, 0] if same else by_baseline[leaf, row]
+        return row, ways.leaves[leaf], present, by_row[leaf, row]
+
+    def _barred(self, points: NDArray[np.floating], ways: Ways) -> NDArray[np.uint8]:
+        """The players whose values lead away from each leaf, as bits, [leaves, points]."""
+        left = np.ascontiguousarray(self._goes_left(points).T)
+        barred = np.zeros((len(ways.leaves), len(points)), dtype=np.uint8)
+        for level in range(ways.above.shape[1]):
+            away = left[ways.above[:, level]] ^ ways.by_left[:, level, None]
+            barred |= away.view(np.uint8) * ways.bits_above[:, level, None]
+        return barred
+
+    def _walked_down(self, rows: NDArray[np.floating], around: NDArray[np.floating], ways: Ways) -> Ended:
+        count, nodes = len(rows), len(self.feature)
+        # where instance and baseline go, two bits per row and node
+        decided = (self._goes_left(rows).view(np.uint8) | self._goes_left(around).view(np.uint8) << 1).reshape(-1)
+        row: Numbers = np.repeat(np.arange(count), len(self.roots))
+        node: Numbers = np.tile(self.roots, count)
+        present: Bits = np.zeros(len(row), dtype=np.uint64)
+        absent: Bits = np.zeros(len(row), dtype=np.uint64)
+        ended: list[Ended] = []
+        while len(node):
+            leaf = self.left[node] < 0
+            if leaf.any():
+                ended.append((row[leaf], node[leaf], present[leaf], absent[leaf]))
+                row, node, present, absent = row[~leaf], node[~leaf], present[~leaf], absent[~leaf]
+            bit, way = ways.bit[node], decided[row * nodes + node]
+            by_baseline = (absent & bit) != 0
+            here, there = (way & 1).astype(bool), (way >> 1).astype(bool)
+            parts = (here != there) & ~by_baseline & ((present & bit) == 0)
+            other = np.where(there, self.left[node], self.right[node])
+            apart = np.flatnonzero(parts)
+            onward = np.where(np.where(by_baseline, there, here), self.left[node], self.right[node])
+            row = np.concatenate([row, row[apart]])
+            node = np.concatenate([onward, other[apart]])
+            split = np.where(parts, bit, np.uint64(0))
+            present = np.concatenate([present | split, present[apart]])
+            absent = np.concatenate([absent, absent[apart] | bit[apart]])
+        return _joined(ended)
+
+    def _credited(self, count: int, columns: Numbers, ways: Ways, ended: Ended) -> Floats:
+        """What the leaves that were reached give to the players, [rows, players]."""
+        row, node, present, absent = ended
+        value = self.values[node, columns[row]]
+        u, v = np.bitwise_count(present), np.bitwise_count(absent)
+        gains, losses = _shares()
+        gain, loss = gains[u, v] * value, losses[u, v] * value
+        total = np.zeros(count * ways.players)
+        for place in range(ways.met.shape[1]):
+            bit = np.uint64(1 << place)
+            for side, credit in ((present, gain), (absent, -loss)):
+                those = np.flatnonzero(side & bit.astype(side.dtype))
+                to = row[those] * ways.players + ways.met[node[those], place]
+                total += np.bincount(to, weights=credit[those], minlength=len(total))
+        return total.reshape(count, ways.players)
+
+    def _goes_left(self, rows: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """[rows, nodes]; at leaves it means nothing."""
+        seen = rows[:, np.maximum(self.feature, 0)]
+        left = seen <= self.threshold
+        if np.isnan(rows).any():
+            left |= np.isnan(seen) & self.lost_left
+        return np.asarray(left)
+
+    def _ways(self, players: Numbers) -> Ways:
+        key = players.tobytes()
+        if key not in self._known:
+            self._known.clear()  # jobs of one model mostly ask for the same players
+            self._known[key] = self._walked(players)
+        return self._known[key]
+
+    def _walked(self, players: Numbers) -> Ways:
+        """Number the players that are met on the way to each node."""
+        bit = np.zeros(len(self.feature), dtype=np.uint64)
+        met: dict[int, tuple[int, ...]] = {}
+        above: list[tuple[tuple[int, bool], ...]] = []
+        waiting: list[tuple[int, tuple[int, ...], tuple[tuple[int, bool], ...]]] = [(int(root), (), ()) for root in self.roots]
+        while waiting:
+            node, before, way = waiting.pop()
+            if self.left[node] < 0:
+                met[node] = before
+                above.append(way)
+                continue
+            player = int(players[self.feature[node]])
+            after = before if player in before else (*before, player)
+            if len(after) > MOST_PLAYERS:
+                raise MethodUnavailable(f"A tree asks for more than {MOST_PLAYERS} features on one way down; use kernel_shap.")
+            bit[node] = 1 << after.index(player)
+            waiting.append((int(self.left[node]), after, (*way, (node, True))))
+            waiting.append((int(self.right[node]), after, (*way, (node, False))))
+        table = np.zeros((len(self.feature), max(map(len, met.values()), default=0)), dtype=np.int64)
+        for node, before in met.items():
+            table[node, : len(before)] = before
+        few = table.shape[1] <= 8 and len(met) * max(map(len, above)) <= FEW * len(self.roots)
+        return _ways(int(players.max()) + 1, bit, table, np.array(list(met)), above, few)
+
+    @cached_property
+    def columns(self) -> int:
+        """How many outputs there are."""
+        return len(self.base)
+
+
+@dataclass(frozen=True, eq=False)
+class Ways:
+    """Who is met on the way to each node.
+
+    `bit`: uint64 [nodes], of the player that a node asks for. `met`: int64 [nodes, bits], at leaves: the player of each bit.
+    """
+
+    players: int
+    bit: NDArray[np.uint64]
+    met: Numbers
+    few: bool
+    """Whether all leaves are tried; the rest is for that."""
+    leaves: Numbers
+    above: Numbers
+    """The nodes above each leaf, [leaves, levels]; whether the way goes left there, and the player's bit, 0 beyond the way."""
+    by_left: NDArray[np.bool_]
+    bits_above: NDArray[np.uint8]
+
+
+def _ways(
+    players: int, bit: NDArray[np.uint64], met: Numbers, leaves: Numbers, above: list[tuple[tuple[int, bool], ...]], few: bool
+) -> Ways:
+    levels = max(map(len, above)) if few else 0
+    nodes = np.zeros((len(leaves), levels), dtype=np.int64)
+    by_left = np.zeros((len(leaves), levels), dtype=bool)
+    bits = np.zeros((len(leaves), levels), dtype=np.uint8)
+    for leaf, way in enumerate(above if few else ()):
+        for level, (node, left) in enumerate(way):
+            nodes[leaf, level], by_left[leaf, level], bits[leaf, level] = node, left, bit[node]
+    return Ways(players, bit, met, few, leaves, nodes, by_left, bits)
+
+
+@lru_cache(maxsize=1)
+def _shares() -> tuple[Floats, Floats]:
+    """(u-1)! v! / (u+v)! and u! (v-1)! / (u+v)!, [u, v]; 0 where there is nobody to have it."""
+    u, v = (part.astype(np.float64) for part in np.indices((MOST_PLAYERS + 2, MOST_PLAYERS + 2)))
+
+    def share(one: Floats, other: Floats) -> Floats:
+        found = np.exp(gammaln(np.maximum(one, 1)) + gammaln(other + 1) - gammaln(one + other + 1))
+        return frozen(np.where(one > 0, found, 0.0))
+
+    return share(u, v), share(v, u)
+
+
+def _joined(ended: list[Ended]) -> Ended:
+    row, node, present, absent = zip(*ended, strict=True)
+    return np.concatenate(row), np.concatenate(node), np.concatenate(present), np.concatenate(absent)

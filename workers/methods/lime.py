@@ -1,0 +1,83 @@
+"""LIME: a linear model of the output, fitted to what the model answers near the instance.
+
+    minimise over phi, phi_0:  sum over coalitions z of pi(z) (f(z) - phi_0 - phi z)^2,   pi(z) = exp(-(d(z) / width)^2)
+
+Players are those of the modality: columns, patches or superpixels, windows of time, words. They are present or take the
+baseline's value. The fit is plain weighted least squares: no penalty shrinks the answer, nothing is selected.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from explainery.contract.catalogue import MethodSpec, Param
+from workers.game import Explaining, Game, Params
+from workers.locally import local
+from workers.parameters import FEATURES
+from workers.questions import Solution, Values
+
+SPEC = MethodSpec(
+    name="lime",
+    title="LIME (locally weighted linear model)",
+    summary=(
+        "The coefficients of a linear model fitted around the instance, with standard errors. Its error figure is the share of "
+        "the output's local variance that the linear model does not explain (1 - R2)."
+    ),
+    asks=("values",),
+    params=(
+        Param(
+            name="samples",
+            type="integer",
+            default=1024,
+            unit="model evaluations",
+            minimum=4,
+            maximum=100_000,
+            help="Model evaluations a row may cost, instance and baseline included. From 2**features on: all coalitions.",
+        ),
+        Param(
+            name="kernel_width",
+            type="number",
+            default=0.25,
+            unit="cosine distance",
+            minimum=0.01,
+            maximum=100,
+            help="How near counts as near: at this distance a coalition weighs 1/e. Half of the features absent: 0.29.",
+        ),
+        FEATURES,
+    ),
+    completeness=False,
+    random=True,
+    reference='Ribeiro, Singh & Guestrin, "Why Should I Trust You?": Explaining the Predictions of Any Classifier, KDD 2016',
+)
+
+POOR = 0.5
+"""Share of the variance unexplained from which the reader is told that a linear model does not describe the output."""
+
+
+def explain(game: Game, params: Params) -> Explaining:
+    """Explain one row: ask for the coalitions of the plan, fit."""
+    plan = local(game.players, params["samples"] - 2, float(params["kernel_width"]), game.seed)
+    values = np.zeros(0)
+    if len(plan.coalitions):
+        values = yield Values(plan.coalitions)
+    fit = plan.fit(values, game.instance_output, game.baseline_output)
+    determined = plan.determined or plan.complete
+    notes: tuple[str, ...] = () if determined else (_undetermined(game.players, params["samples"]),)
+    if fit.unexplained > POOR:
+        notes += (f"The linear model explains {1 - fit.unexplained:.0%} of the output's variance here; read it with care.",)
+    return Solution(
+        per_player=fit.coefficients,
+        standard_error=fit.standard_error,
+        error=fit.unexplained,
+        converged=None if determined else False,
+        notes=notes,
+    )
+
+
+def cost(players: int, params: Params) -> int:
+    """Evaluations one row may cost."""
+    return int(min(params["samples"] - 2, 2**players - 2))
+
+
+def _undetermined(players: int, samples: int) -> str:
+    return f"{samples} samples cannot tell {players} features apart: raise samples to {8 * players}, or group features."

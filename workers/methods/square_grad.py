@@ -1,0 +1,31 @@
+"""SquareGrad (SmoothGrad-Squared): the mean square of the gradient over noisy copies of the instance."""
+
+from __future__ import annotations
+
+from explainery.contract.catalogue import MethodSpec
+from workers.game import Explaining, Game, Params
+from workers.noisy import NOISE_PARAMS, noisy
+from workers.questions import GradientAnswer, Solution
+
+SPEC = MethodSpec(
+    name="square_grad",
+    title="SquareGrad (SmoothGrad-Squared)",
+    summary="The squared gradient averaged over copies of the instance with Gaussian noise: how sensitive, without a sign.",
+    asks=("gradients",),
+    params=NOISE_PARAMS,
+    completeness=False,
+    random=True,
+    one_baseline=True,
+    reference="Hooker, Erhan, Kindermans & Kim, A Benchmark for Interpretability Methods in Deep Neural Networks, NeurIPS 2019",
+)
+
+
+def explain(game: Game, params: Params) -> Explaining:
+    """Explain one row: the mean of (df/dx)^2 at x + noise, which is their variance and the square of their mean."""
+    seen: GradientAnswer = yield noisy(game, params)
+    return Solution(per_element={name: seen.variances[name] + mean**2 for name, mean in seen.sums.items()})
+
+
+def cost(players: int, params: Params) -> int:
+    """Evaluations one row may cost."""
+    return int(params["samples"])

@@ -1,0 +1,42 @@
+"""Gradients at noisy copies of the instance: what SmoothGrad and its kin ask, and their parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from explainery.contract.catalogue import Param
+from workers.game import Game, Params
+from workers.questions import Gradients, Noise
+
+NOISE_PARAMS = (
+    Param(
+        name="samples",
+        type="integer",
+        default=50,
+        unit="gradient evaluations",
+        minimum=1,
+        maximum=100_000,
+        help="Noisy copies of the instance, each a gradient evaluation.",
+    ),
+    Param(
+        name="noise",
+        type="number",
+        default=0.15,
+        unit="share of the input's range",
+        minimum=0,
+        maximum=10,
+        help="Standard deviation of the noise, as a share of the instance's range (its maximum less its minimum).",
+    ),
+)
+
+
+def noisy(game: Game, params: Params) -> Gradients:
+    """The question: mean and variance of df/dx at x + noise. Baselines play no part, so one stands for all."""
+    samples = params["samples"]
+    return Gradients(
+        alphas=np.ones(samples),
+        weights=np.full(samples, 1 / samples),
+        noise=Noise(game.seed, params["noise"]),
+        baselines=np.zeros(samples, dtype=np.int64),
+        variances=True,
+    )
