@@ -26,7 +26,7 @@ def solved(method: str, relu: bool = True, values: NDArray[Any] | None = None) -
     """Answer the method's questions: the activations and gradients above, and the scores behind each mask."""
     plugin: Any = METHODS[method]
     labels = {"input": np.arange(16).reshape(1, 4, 4)}
-    game = Game(Partition(labels), 1.0, 0.25, 0, (LAYER,), (VIEW,))
+    game = Game(Partition(labels), 1.0, 0.25, layers=(LAYER,), inputs=(VIEW,))
     steps = plugin.explain(game, {"layer": "auto", "relu": relu, "samples": 8})
     answer: Any = None
     while True:
