@@ -106,30 +106,41 @@ class Forest:
         absent: Bits = np.zeros(len(row), dtype=ways.bit.dtype)
         ended: list[Ended] = []
         while len(node):
-            leaf = self.left[node] < 0
-            if leaf.any():
+            leaf = self._leaf.take(node)
+            if 3 * np.count_nonzero(leaf) >= len(leaf):  # until then leaves lead to themselves
+                on = np.flatnonzero(~leaf)
                 ended.append((row[leaf], node[leaf], present[leaf], absent[leaf]))
-                row, node, present, absent = row[~leaf], node[~leaf], present[~leaf], absent[~leaf]
+                row, node, present, absent = row.take(on), node.take(on), present.take(on), absent.take(on)
             at = row * nodes + node
-            way = here[at] | there[node if shared else at] << 1  # where instance and baseline go, two bits
+            way = here.take(at) | there.take(node if shared else at) << 1  # where instance and baseline go, two bits
             differ = np.flatnonzero((way == 1) | (way == 2))  # few: the rest goes the one way that both go
-            bit = ways.bit[node[differ]]
-            by_baseline, by_row = (absent[differ] & bit) != 0, (present[differ] & bit) != 0
+            bit = ways.bit.take(node.take(differ))
+            by_baseline, by_row = (absent.take(differ) & bit) != 0, (present.take(differ) & bit) != 0
             way[differ[by_baseline]] ^= 3
             new = ~(by_baseline | by_row)
             apart, bit = differ[new], bit[new]
-            other = self._child[2 * node[apart] + ((way[apart] & 1) ^ 1)]
-            node = np.concatenate([self._child[2 * node + (way & 1)], other])
-            row = np.concatenate([row, row[apart]])
-            theirs, others = present[apart], absent[apart] | bit
+            other = self._child.take(2 * node.take(apart) + ((way.take(apart) & 1) ^ 1))
+            node = np.concatenate([self._child.take(2 * node + (way & 1)), other])
+            row = np.concatenate([row, row.take(apart)])
+            theirs, others = present.take(apart), absent.take(apart) | bit
             present[apart] |= bit
             present, absent = np.concatenate([present, theirs]), np.concatenate([absent, others])
         return _joined(ended)
 
     @cached_property
     def _child(self) -> Numbers:
-        """Right and left child of each node in turn, [2 * nodes]."""
-        return np.stack([self.right, self.left], axis=1).reshape(-1)
+        """Right and left child of each node in turn, [2 * nodes]; a leaf's are itself."""
+        both = np.stack([self.right, self.left], axis=1)
+        return np.where(both < 0, np.arange(len(both))[:, None], both).reshape(-1)
+
+    @cached_property
+    def _leaf(self) -> NDArray[np.bool_]:
+        return self.left < 0
+
+    @cached_property
+    def _limits(self) -> NDArray[np.floating]:
+        """The thresholds, and at leaves what no value is under."""
+        return np.where(self._leaf, self.threshold.dtype.type(np.nan), self.threshold)
 
     def _credited(self, count: int, columns: Numbers, ways: Ways, ended: Ended) -> Floats:
         """What the leaves that were reached give to the players, [rows, players]."""
@@ -147,11 +158,11 @@ class Forest:
         return total.reshape(count, ways.players)
 
     def _goes_left(self, rows: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """[rows, nodes]; at leaves it means nothing."""
-        seen = rows[:, np.maximum(self.feature, 0)]
-        left = seen <= self.threshold
+        """[rows, nodes]; False at leaves."""
+        seen = rows.take(np.maximum(self.feature, 0), axis=1)
+        left = seen <= self._limits
         if np.isnan(rows).any():
-            left |= np.isnan(seen) & self.lost_left
+            left |= np.isnan(seen) & self.lost_left & ~self._leaf
         return np.asarray(left)
 
     def _ways(self, players: Numbers) -> Ways:
