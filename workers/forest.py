@@ -23,7 +23,7 @@ MOST_PLAYERS = 63
 """Players that may be met on one way down: they are bits of a word."""
 FEW = 1000
 """Leaves times levels per tree up to which every leaf is tried for every row."""
-AT_ONCE = 2**23
+AT_ONCE = 2**21
 """Rows times nodes that are decided at a time."""
 Numbers = NDArray[np.int64]
 Bits = NDArray[np.unsignedinteger]
@@ -80,11 +80,10 @@ class Forest:
 
     def _tried(self, rows: NDArray[np.floating], around: NDArray[np.floating], ways: Ways) -> Ended:
         """Every leaf for every row, as bytes: for shallow trees that is less work than walking."""
-        same = bool((around == around[:1]).all())
-        by_row, by_baseline = (self._barred(points, ways) for points in (rows, around[:1] if same else around))
+        by_row, by_baseline = (self._barred(points, ways) for points in (rows, _few(around)))
         reached = ((by_row & by_baseline) == 0) & ((by_row | by_baseline) != 0)
         leaf, row = np.nonzero(reached)
-        present = by_baseline[leaf, 0] if same else by_baseline[leaf, row]
+        present = by_baseline[leaf, row if by_baseline.shape[1] > 1 else 0]
         return row, ways.leaves[leaf], present, by_row[leaf, row]
 
     def _barred(self, points: NDArray[np.floating], ways: Ways) -> NDArray[np.uint8]:
@@ -97,32 +96,51 @@ class Forest:
         return barred
 
     def _walked_down(self, rows: NDArray[np.floating], around: NDArray[np.floating], ways: Ways) -> Ended:
+        """All (row, tree) pairs, level by level; pairs part where instance and baseline do."""
         count, nodes = len(rows), len(self.feature)
-        # where instance and baseline go, two bits per row and node
-        decided = (self._goes_left(rows).view(np.uint8) | self._goes_left(around).view(np.uint8) << 1).reshape(-1)
+        here, there = (self._goes_left(points).view(np.uint8).reshape(-1) for points in (rows, _few(around)))
+        shared = len(there) < count * nodes
         row: Numbers = np.repeat(np.arange(count), len(self.roots))
         node: Numbers = np.tile(self.roots, count)
-        present: Bits = np.zeros(len(row), dtype=np.uint64)
-        absent: Bits = np.zeros(len(row), dtype=np.uint64)
+        present: Bits = np.zeros(len(row), dtype=ways.bit.dtype)
+        absent: Bits = np.zeros(len(row), dtype=ways.bit.dtype)
         ended: list[Ended] = []
         while len(node):
-            leaf = self.left[node] < 0
-            if leaf.any():
+            leaf = self._leaf.take(node)
+            if 3 * np.count_nonzero(leaf) >= len(leaf):  # until then leaves lead to themselves
+                on = np.flatnonzero(~leaf)
                 ended.append((row[leaf], node[leaf], present[leaf], absent[leaf]))
-                row, node, present, absent = row[~leaf], node[~leaf], present[~leaf], absent[~leaf]
-            bit, way = ways.bit[node], decided[row * nodes + node]
-            by_baseline = (absent & bit) != 0
-            here, there = (way & 1).astype(bool), (way >> 1).astype(bool)
-            parts = (here != there) & ~by_baseline & ((present & bit) == 0)
-            other = np.where(there, self.left[node], self.right[node])
-            apart = np.flatnonzero(parts)
-            onward = np.where(np.where(by_baseline, there, here), self.left[node], self.right[node])
-            row = np.concatenate([row, row[apart]])
-            node = np.concatenate([onward, other[apart]])
-            split = np.where(parts, bit, np.uint64(0))
-            present = np.concatenate([present | split, present[apart]])
-            absent = np.concatenate([absent, absent[apart] | bit[apart]])
+                row, node, present, absent = row.take(on), node.take(on), present.take(on), absent.take(on)
+            at = row * nodes + node
+            way = here.take(at) | there.take(node if shared else at) << 1  # where instance and baseline go, two bits
+            differ = np.flatnonzero((way == 1) | (way == 2))  # few: the rest goes the one way that both go
+            bit = ways.bit.take(node.take(differ))
+            by_baseline, by_row = (absent.take(differ) & bit) != 0, (present.take(differ) & bit) != 0
+            way[differ[by_baseline]] ^= 3
+            new = ~(by_baseline | by_row)
+            apart, bit = differ[new], bit[new]
+            other = self._child.take(2 * node.take(apart) + ((way.take(apart) & 1) ^ 1))
+            node = np.concatenate([self._child.take(2 * node + (way & 1)), other])
+            row = np.concatenate([row, row.take(apart)])
+            theirs, others = present.take(apart), absent.take(apart) | bit
+            present[apart] |= bit
+            present, absent = np.concatenate([present, theirs]), np.concatenate([absent, others])
         return _joined(ended)
+
+    @cached_property
+    def _child(self) -> Numbers:
+        """Right and left child of each node in turn, [2 * nodes]; a leaf's are itself."""
+        both = np.stack([self.right, self.left], axis=1)
+        return np.where(both < 0, np.arange(len(both))[:, None], both).reshape(-1)
+
+    @cached_property
+    def _leaf(self) -> NDArray[np.bool_]:
+        return self.left < 0
+
+    @cached_property
+    def _limits(self) -> NDArray[np.floating]:
+        """The thresholds, and at leaves what no value is under."""
+        return np.where(self._leaf, self.threshold.dtype.type(np.nan), self.threshold)
 
     def _credited(self, count: int, columns: Numbers, ways: Ways, ended: Ended) -> Floats:
         """What the leaves that were reached give to the players, [rows, players]."""
@@ -133,19 +151,18 @@ class Forest:
         gain, loss = gains[u, v] * value, losses[u, v] * value
         total = np.zeros(count * ways.players)
         for place in range(ways.met.shape[1]):
-            bit = np.uint64(1 << place)
             for side, credit in ((present, gain), (absent, -loss)):
-                those = np.flatnonzero(side & bit.astype(side.dtype))
+                those = np.flatnonzero(side & side.dtype.type(1 << place))
                 to = row[those] * ways.players + ways.met[node[those], place]
                 total += np.bincount(to, weights=credit[those], minlength=len(total))
         return total.reshape(count, ways.players)
 
     def _goes_left(self, rows: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """[rows, nodes]; at leaves it means nothing."""
-        seen = rows[:, np.maximum(self.feature, 0)]
-        left = seen <= self.threshold
+        """[rows, nodes]; False at leaves."""
+        seen = rows.take(np.maximum(self.feature, 0), axis=1)
+        left = seen <= self._limits
         if np.isnan(rows).any():
-            left |= np.isnan(seen) & self.lost_left
+            left |= np.isnan(seen) & self.lost_left & ~self._leaf
         return np.asarray(left)
 
     def _ways(self, players: Numbers) -> Ways:
@@ -178,7 +195,8 @@ class Forest:
         for node, before in met.items():
             table[node, : len(before)] = before
         few = table.shape[1] <= 8 and len(met) * max(map(len, above)) <= FEW * len(self.roots)
-        return _ways(int(players.max()) + 1, bit, table, np.array(list(met)), above, few)
+        narrow: Bits = bit.astype(np.uint8 if table.shape[1] <= 8 else np.uint16 if table.shape[1] <= 16 else np.uint64)
+        return _ways(int(players.max()) + 1, narrow, table, np.array(list(met)), above, few)
 
     @cached_property
     def columns(self) -> int:
@@ -190,11 +208,12 @@ class Forest:
 class Ways:
     """Who is met on the way to each node.
 
-    `bit`: uint64 [nodes], of the player that a node asks for. `met`: int64 [nodes, bits], at leaves: the player of each bit.
+    `bit`: [nodes], in words of 8, 16 or 64 bits, of the player that a node asks for.
+    `met`: int64 [nodes, bits], at leaves: the player of each bit.
     """
 
     players: int
-    bit: NDArray[np.uint64]
+    bit: Bits
     met: Numbers
     few: bool
     """Whether all leaves are tried; the rest is for that."""
@@ -205,9 +224,7 @@ class Ways:
     bits_above: NDArray[np.uint8]
 
 
-def _ways(
-    players: int, bit: NDArray[np.uint64], met: Numbers, leaves: Numbers, above: list[tuple[tuple[int, bool], ...]], few: bool
-) -> Ways:
+def _ways(players: int, bit: Bits, met: Numbers, leaves: Numbers, above: list[tuple[tuple[int, bool], ...]], few: bool) -> Ways:
     levels = max(map(len, above)) if few else 0
     nodes = np.zeros((len(leaves), levels), dtype=np.int64)
     by_left = np.zeros((len(leaves), levels), dtype=bool)
@@ -228,6 +245,11 @@ def _shares() -> tuple[Floats, Floats]:
         return frozen(np.where(one > 0, found, 0.0))
 
     return share(u, v), share(v, u)
+
+
+def _few(around: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The baselines, or one where they are all the same."""
+    return around[:1] if (around == around[:1]).all() else around
 
 
 def _joined(ended: list[Ended]) -> Ended:

@@ -36,10 +36,14 @@ def forest_of(card: ModelCard, model: Any) -> Forest:
         raise Untranslatable(f"the explained output is not an ensemble of trees: it is made {what}")
     if _through(made, node.input[0])[0] is not None:
         raise Untranslatable("the trees do not read the input itself")
-    classifier = node.op_type == ENSEMBLES[1]
-    if classifier and place == 0:
+    if node.op_type == ENSEMBLES[1] and place == 0:
         raise Untranslatable("the explained output is the predicted label")
-    return _read({attribute.name: _value(attribute) for attribute in node.attribute}, classifier)
+    return ensemble_of(node)
+
+
+def ensemble_of(node: Any) -> Forest:
+    """The trees of one node of ENSEMBLES. Raises Untranslatable where its output is more than their sum."""
+    return _read({attribute.name: _value(attribute) for attribute in node.attribute}, node.op_type == ENSEMBLES[1])
 
 
 def checked(forest: Forest, card: ModelCard, session: OnnxSession) -> Forest:
