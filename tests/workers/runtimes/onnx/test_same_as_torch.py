@@ -19,7 +19,9 @@ from workers.local import Local, Order
 from workers.registry import discover
 
 METHODS = sorted(
-    name for name, method in discover().methods.items() if method.SPEC.layer is None and "trees" not in method.SPEC.asks
+    name
+    for name, method in discover().methods.items()
+    if (method.SPEC.layer, method.SPEC.level) == (None, "row") and "trees" not in method.SPEC.asks
 )
 """Those that look at layers are compared in tests/workers/inside; trees are no torch model."""
 RULELESS = {("recurrent", "lrp")}
