@@ -34,7 +34,7 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     columns = ("job", "ours, ms", "captum's, ms", "ratio", "bound")
     with tempfile.TemporaryDirectory() as folder:
-        lab = laboratory(write_all(Path(folder) / "models"), THREADS)
+        lab = laboratory(write_all(Path(folder) / "models"), THREADS, twin_after_s=-1.0)
         alone = [row for model in NETS for row in _one_by_one(lab, model)]
         together = list(_together(lab, "small-cnn"))
     show("Looking inside, one row at a time (milliseconds; medians over rounds, each round runs both)", columns, alone)

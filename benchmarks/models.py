@@ -61,11 +61,11 @@ def write_all(folder: Path) -> Path:
     return folder
 
 
-def laboratory(folder: Path, threads: int) -> Local:
-    """The engine over the repository, in this process. Twins are made as soon as a model is asked for again."""
+def laboratory(folder: Path, threads: int, twin_after_s: float = 0.0) -> Local:
+    """The engine over the repository, in this process. Twins are made as soon as a model is asked for again; -1: never."""
     settings: Settings = load({})
     own = {"home": folder.parent, "models": str(folder), "factories": (FACTORIES,)}
-    return Local(dataclasses.replace(settings, **own, threads=threads, device="cpu", workers=1, twin_after_s=0.0))  # type: ignore[arg-type]
+    return Local(dataclasses.replace(settings, **own, threads=threads, device="cpu", workers=1, twin_after_s=twin_after_s))  # type: ignore[arg-type]
 
 
 def with_twin(lab: Local, model: str) -> Any:

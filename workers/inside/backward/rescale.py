@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -26,6 +27,8 @@ def nearness(dtype: torch.dtype) -> float:
 
 def rescaled(axes: Axes, call: Call, x: torch.Tensor) -> Any:
     """An elementwise function of `x`, with the multiplier (f(x) - f(b)) / (x - b). Raises Mixed where it cannot be halved."""
+    if call.name == "relu":
+        return _rectified(axes, call, x)
     y = call.value()
     axis = axes.of(x)
     with torch.no_grad():
@@ -41,10 +44,36 @@ def rescaled(axes: Axes, call: Call, x: torch.Tensor) -> Any:
     return answered(lambda: y, x.narrow(axis, 0, half) * multiplier, axis)
 
 
+class _Line(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, value: Callable[[], torch.Tensor], multiplier: torch.Tensor, axis: int
+    ) -> torch.Tensor:
+        ctx.multiplier, ctx.axis = multiplier, axis
+        return value()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+        (gradient,) = gradients
+        half = gradient.shape[ctx.axis] // 2
+        passed = torch.zeros_like(gradient)
+        torch.mul(gradient.narrow(ctx.axis, 0, half), ctx.multiplier, out=passed.narrow(ctx.axis, 0, half))
+        return passed, None, None, None
+
+
+def _rectified(axes: Axes, call: Call, x: torch.Tensor) -> torch.Tensor:
+    """A ReLU, which most networks are full of: its quotient is exact wherever the two points differ at all."""
+    y, axis = call.value(), axes.of(x)
+    with torch.no_grad():
+        (x_here, x_there), half = axes.halves(x), x.shape[axis] // 2
+        multiplier = (y.narrow(axis, 0, half) - y.narrow(axis, half, half)) / (x_here - x_there)
+        multiplier = torch.where(multiplier.isnan(), (x_here > 0).to(x.dtype), multiplier)
+    made: torch.Tensor = _Line.apply(x, lambda: y, multiplier, axis)  # type: ignore[no-untyped-call]
+    return made
+
+
 def _slope(call: Call, x: torch.Tensor, near: torch.Tensor, axis: int) -> torch.Tensor:
     """The derivative at the instances, where it is wanted."""
-    if call.name == "relu":
-        return (x.narrow(axis, 0, x.shape[axis] // 2) > 0).to(x.dtype)
     with torch.enable_grad():
         wanted = torch.cat([near, near], axis)
         leaf = torch.where(wanted, x.detach(), HARMLESS).requires_grad_()
