@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from explainery.contract.errors import NoSpatialMap
 from explainery.contract.layers import LayerSpec
+from workers.coalitions import frozen
 from workers.game import Game, InputView
 from workers.questions import Floats, Internals, Map, Probe, Solution
 
@@ -53,8 +55,9 @@ def upsampled(raw: Floats, size: Sequence[int]) -> Floats:
     return np.asarray(rows @ raw @ columns.T)
 
 
+@lru_cache(maxsize=256)
 def _weights(old: int, new: int) -> Floats:
-    """[new, old]: the share of each old place in each new one."""
+    """[new, old]: the share of each old place in each new one. Cached and read-only."""
     centre = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, None)
     low = np.minimum(np.floor(centre).astype(int), old - 1)
     high = np.minimum(low + 1, old - 1)
@@ -62,4 +65,4 @@ def _weights(old: int, new: int) -> Floats:
     weights = np.zeros((new, old))
     np.add.at(weights, (np.arange(new), low), 1 - share)
     np.add.at(weights, (np.arange(new), high), share)
-    return weights
+    return frozen(weights)
