@@ -16,7 +16,6 @@ WANTED = {
     "any": "that can be looked at",
     "map": "with a spatial map",
     "attention": "that computes attention weights",
-    "embedding": "that puts out a vector per token",
 }
 """What a method asks of a layer, in words."""
 

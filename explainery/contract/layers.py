@@ -10,8 +10,8 @@ from explainery.contract.errors import AmbiguousLayer, NoAttention, NoSpatialMap
 from explainery.contract.frozen import Frozen
 
 AUTO = "auto"
-LayerKind = Literal["any", "map", "attention", "embedding"]
-"""What a method needs of a layer: nothing, a spatial map, attention weights, or one vector per token."""
+LayerKind = Literal["any", "map", "attention"]
+"""What a method needs of a layer: nothing, a spatial map, or attention weights."""
 NAMES_SHOWN = 8
 LOC = "params.layer"
 

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+import structlog
 import torch
 from numpy.typing import NDArray
 
@@ -29,6 +30,8 @@ from workers.runtimes.onnx.translate import read_model, translate
 from workers.runtimes.onnx.translated import Translated
 from workers.runtimes.onnx.trees import checked, forest_of
 from workers.whole import WeightFigures
+
+log = structlog.get_logger()
 
 HYBRIDS = 2
 """Sessions up to a layer that are kept: each holds the weights before its layer."""
@@ -146,7 +149,10 @@ class OnnxModel:
             try:
                 opened = partial(graph_session, place=self._place)
                 self._hybrids[layer] = Hybrid(self._inner.net, layer, read_model(self._content), opened)
-            except Exception:  # a tensor that the file itself does not have, or that ONNX Runtime does not give: all by torch
+            except (
+                Exception
+            ) as error:  # a tensor that the file itself does not have, or ONNX Runtime does not give: all by torch
+                log.info("no_hybrid", layer=layer, error=type(error).__name__)
                 self._hybrids[layer] = None
         return self._hybrids[layer]
 
