@@ -22,9 +22,9 @@ QuestionKind = Literal["values", "gradients", "internals", "trees"]
 Level = Literal["row", "job"]
 """Whether a method answers for each row by itself, or for all rows of a job together."""
 
-ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes", "indices", "sets"]
+ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes", "indices", "sets", "tree"]
 """`features`: groups of inputs that move together (see `check_features`). `sizes`, `indices`: an integer, or one per axis.
-`sets`: a label per row of the job (see `explainery.contract.concept_sets`).
+`sets`: a label per row of the job (see `explainery.contract.concept_sets`). `tree`: nested lists of names or numbers.
 """
 
 
@@ -226,6 +226,20 @@ def _sets_fault(value: object) -> str | None:
     return None if named else "must be a list of labels, one per row"
 
 
+MOST_LEVELS = 32
+
+
+def _tree_fault(value: object) -> str | None:
+    fits = isinstance(value, (list, tuple)) and value and all(_is_tree(entry, MOST_LEVELS) for entry in value)
+    return None if fits else f"must be nested lists of feature names or numbers, at most {MOST_LEVELS} deep"
+
+
+def _is_tree(entry: object, levels: int) -> bool:
+    if isinstance(entry, (list, tuple)):
+        return bool(entry) and levels > 0 and all(_is_tree(each, levels - 1) for each in entry)
+    return isinstance(entry, str) or (isinstance(entry, int) and not isinstance(entry, bool) and entry >= 0)
+
+
 FEATURE_FORMS = ("grid", "window", "groups", "labels", "text")
 TEXT_UNITS = ("tokens", "words", "sentences")
 """What may play in a text; also as `features` alone: "words" is {"text": "words"}."""
@@ -268,4 +282,5 @@ _TYPE_FAULTS = {
     "sizes": _sizes_fault,
     "indices": _indices_fault,
     "sets": _sets_fault,
+    "tree": _tree_fault,
 }

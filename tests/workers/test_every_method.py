@@ -49,8 +49,14 @@ FRUGAL: dict[str, dict[str, Any]] = {
     "expected_gradients": {"samples": 96},
     "lime": {"samples": 160},
     "rise": {"samples": 96},
+    "owen": {"samples": 150},
+    "sobol": {"samples": 96},
+    "hsic": {"samples": 96},
 }
 """Smaller budgets where the answer's goodness is not what is looked at."""
+
+ROUGH = {"sobol": 0.1}
+"""Drawn from a continuous set of masks: near the closed form, never equal to it."""
 
 STEEP = {("expected_gradients", "tokens"): 1e-4}
 """Random places on a path may lie next to a blank baseline, where layer norm is steep and single precision rounds more."""
@@ -148,8 +154,20 @@ def test_exact_on_a_linear_model(lab: Local, method: str) -> None:
     gradients = dict.fromkeys(("saliency", "smoothgrad", "guided_backprop", "deconvolution"), WEIGHTS)
     gradients |= {"var_grad": np.zeros(4), "square_grad": WEIGHTS**2}
     products = dict.fromkeys(("input_x_gradient", "lrp"), WEIGHTS * x[0])
-    expected = (gradients | products).get(method, WEIGHTS * (x[0] - b))
-    np.testing.assert_allclose(arrays["attributions.input"][0], expected, atol=1e-9)
+    change = WEIGHTS * (x[0] - b)
+    shares = {"sobol": change**2 / (change @ change), "hsic": _dependence(change)}
+    expected = (gradients | products | shares).get(method, change)
+    np.testing.assert_allclose(arrays["attributions.input"][0], expected, atol=ROUGH.get(method, 1e-9))
+
+
+def _dependence(change: NDArray[Any]) -> NDArray[Any]:
+    """HSIC of each feature with the output, over all sixteen masks, by its definition."""
+    present = (np.arange(16)[:, None] >> np.arange(4)) % 2
+    away = np.subtract.outer(present @ change, present @ change) ** 2
+    centre = np.eye(16) - 1 / 16
+    like = centre @ np.exp(-away / (2 * np.median(away[np.triu_indices(16, 1)]))) @ centre
+    alike = [np.equal.outer(column, column).astype(float) for column in present.T]
+    return np.array([np.trace(each @ like) for each in alike]) / np.sqrt((16**2 / 4) * np.trace(like @ like))
 
 
 @pytest.mark.parametrize("model", ["smooth", "mlp", "cnn", "both", "series", "trees"])
@@ -240,7 +258,12 @@ def test_seed(lab: Local, method: str) -> None:
     """A random method gives another answer under another seed, any method the same under the same."""
     spec = lab.registry.methods[method].SPEC
     walks = method in ("kernel_shap", "permutation_shapley")
-    plain = {"features": "elements", "samples": 8} if method == "lime" else {}
+    plain = {
+        "lime": {"features": "elements", "samples": 8},
+        "owen": _UNSTRUCTURED,
+        "hsic": {"samples": 34},
+        "sobol": {"samples": 40},
+    }.get(method, {})
     small = {"samples": 40, "tolerance": 0.0} if walks else {"samples": 8} if spec.random else {}
     home = any_for(lab, method) if spec.layer in ("map", "attention") or "trees" in spec.asks else "smooth"
     inputs = rows_for(lab, home, 1)
@@ -251,6 +274,9 @@ def test_seed(lab: Local, method: str) -> None:
     )
     assert np.allclose(first, again, rtol=0, atol=1e-6)  # chunks are cut by how fast the machine is, and sums round by chunk
     assert np.allclose(first, second, rtol=0, atol=1e-6) is not spec.random
+
+
+_UNSTRUCTURED = {"features": "elements", "hierarchy": list(range(6)), "samples": 60, "tolerance": 0.0}
 
 
 def test_a_background_is_averaged_over(lab: Local, method: str) -> None:
