@@ -166,6 +166,10 @@ class Answering:
         for piece, rows, (_, baselines) in zip(chunk, _cut(chunk), built, strict=True):
             tally, question = piece.pending.asker, _gradients_of(piece)
             found = {name: part[rows] for name, part in gradients.items()}
+            if question.points is not None:
+                for name, part in found.items():
+                    tally.sums.keep("inputs", name, part)
+                continue
             add_up(tally.sums, tally.row, question, piece, found, baselines)
             if question.variances:
                 add_spread(tally.sums, tally.row, question, piece, found)

@@ -2,8 +2,8 @@
 
     HSIC(z, y) = E[k l] + E[k] E[l] - 2 E[E[k] E[l]],   k(z, z') = 1 if z = z' else 0,   l(y, y') = exp(-(y - y')^2 / (2 h^2))
 
-The share is HSIC(z, y) / sqrt(HSIC(z, z) HSIC(y, y)) (Da Veiga, 2015). For features that are present half of the time HSIC(z, z)
-is 1/4. h is the median distance of two outputs.
+The share is HSIC(z, y) / sqrt(HSIC(z, z) HSIC(y, y)) (Da Veiga, 2015). For features that are present half of the time
+HSIC(z, z) is 1/4. h is the median distance of two outputs.
 """
 
 from __future__ import annotations

@@ -53,8 +53,8 @@ def coalitions_of(tree: Tree) -> int:
 def _passed(tree: Tree, contexts: int) -> int:
     if isinstance(tree, int) or contexts > MOST_COUNTED:
         return 0
-    inner = contexts * 2 ** (len(tree) - 1)
-    return contexts * (2 ** len(tree) - 2) + sum(_passed(child, inner) for child in tree)
+    inner = contexts << len(tree) - 1
+    return contexts * ((1 << len(tree)) - 2) + sum(_passed(child, inner) for child in tree)
 
 
 @dataclass(frozen=True, eq=False)

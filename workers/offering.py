@@ -100,6 +100,9 @@ def _availability(
     if smooth and whole:
         reason = f"{method.name} asks for gradients: input {', '.join(whole)} holds whole numbers, which have none."
         return Availability(available=False, reason=reason)
+    if method.modality is not None and any(spec.modality != method.modality for spec in card.sent):
+        reason = f"{method.name} explains inputs of modality {method.modality}; this model has others."
+        return Availability(available=False, reason=reason)
     if lacks := _lacking(method, verdict):
         return Availability(available=False, reason=f"{method.name} {lacks}.")
     return Availability(available=True)

@@ -222,7 +222,10 @@ class Groups:
 
 
 class ModalityPlugin(Protocol):
-    """A file in `workers/modalities/`, named like the modality in the card."""
+    """A file in `workers/modalities/`, named like the modality in the card.
+
+    It may also have `groups_by_content(spec, row, features) -> Groups` where what is in a row can say how it is cut.
+    """
 
     def decode(self, spec: InputSpec, encoded: Sequence[bytes], media_type: str) -> NDArray[Any]:
         """Encoded rows -> array [rows, *row shape], preprocessed as the card says. Raises InputUndecodable."""

@@ -14,7 +14,7 @@ from pydantic import Field
 from explainery.contract.errors import InvalidParameter
 from explainery.contract.frozen import Frozen
 from explainery.contract.layers import LayerKind, LayerSpec
-from explainery.contract.model_card import ModelCard
+from explainery.contract.model_card import Modality, ModelCard
 
 QuestionKind = Literal["values", "gradients", "internals", "trees"]
 """What a method may ask of a model, and a runtime may be able to answer (see `workers/questions.py`)."""
@@ -84,6 +84,8 @@ class MethodSpec(Frozen):
     """Whether each of its evaluations takes one baseline of a background set, and not all of them in turn."""
     all_layers: bool = False
     """Whether "auto" means every layer of that kind, and not the last."""
+    modality: Modality | None = None
+    """The only modality of inputs that it makes sense of; None: any."""
     level: Level = "row"
     max_players: int | None = None
     """More players than this are refused at the door (methods that enumerate coalitions)."""
@@ -240,7 +242,7 @@ def _is_tree(entry: object, levels: int) -> bool:
     return isinstance(entry, str) or (isinstance(entry, int) and not isinstance(entry, bool) and entry >= 0)
 
 
-FEATURE_FORMS = ("grid", "window", "groups", "labels", "text")
+FEATURE_FORMS = ("grid", "superpixels", "window", "groups", "labels", "text")
 TEXT_UNITS = ("tokens", "words", "sentences")
 """What may play in a text; also as `features` alone: "words" is {"text": "words"}."""
 
@@ -257,10 +259,18 @@ def _features_fault(value: object) -> str | None:
         return None if body in TEXT_UNITS else f"text must be one of {', '.join(TEXT_UNITS)}"
     if form in ("grid", "window"):
         return _sizes_fault(body)
+    if form == "superpixels":
+        fits = isinstance(body, int) and not isinstance(body, bool) and body >= 2
+        return None if fits else "superpixels must be an integer >= 2: about how many there are to be"
     if form == "groups":
         named = isinstance(body, Mapping) and body and all(_is_names(members) for members in body.values())
         return None if named else "groups must map a name to a list of feature names"
     return None if isinstance(body, (list, Mapping)) and body else "labels must be integers shaped like one row"
+
+
+def follows_content(features: Any) -> bool:
+    """Whether a checked `features` cuts each row by what is in it, and not by its shape alone."""
+    return isinstance(features, Mapping) and "superpixels" in features
 
 
 def text_unit(features: Any) -> str | None:

@@ -52,8 +52,17 @@ FRUGAL: dict[str, dict[str, Any]] = {
     "owen": {"samples": 150},
     "sobol": {"samples": 96},
     "hsic": {"samples": 96},
+    "guided_ig": {"max_steps": 12},
 }
 """Smaller budgets where the answer's goodness is not what is looked at."""
+
+SAMPLED: dict[str, dict[str, Any]] = {
+    "lime": {"features": "elements", "samples": 8},
+    "owen": {"features": "elements", "hierarchy": list(range(6)), "samples": 60, "tolerance": 0.0},
+    "hsic": {"samples": 34},
+    "sobol": {"samples": 40},
+}
+"""Too few samples for all coalitions of six features."""
 
 ROUGH = {"sobol": 0.1}
 """Drawn from a continuous set of masks: near the closed form, never equal to it."""
@@ -90,6 +99,8 @@ def linear_for(lab: Local, method: str) -> str:
     spec = lab.registry.methods[method].SPEC
     if spec.layer is not None:
         pytest.skip("looks at a layer: checked in tests/workers/inside")
+    if spec.modality is not None:
+        pytest.skip(f"for inputs of modality {spec.modality}: checked in its own tests")
     if "trees" in spec.asks:
         pytest.skip("needs trees: checked in tests/workers/test_forest.py")
     return "linear-torch" if "internals" in spec.asks else "linear"
@@ -100,6 +111,8 @@ def any_for(lab: Local, method: str) -> str:
     spec = lab.registry.methods[method].SPEC
     if "trees" in spec.asks:
         return "trees"
+    if spec.modality == "image":
+        return "cnn"
     homes = {
         None: "linear-torch" if "internals" in spec.asks else "linear",
         "map": "cnn",
@@ -258,14 +271,10 @@ def test_seed(lab: Local, method: str) -> None:
     """A random method gives another answer under another seed, any method the same under the same."""
     spec = lab.registry.methods[method].SPEC
     walks = method in ("kernel_shap", "permutation_shapley")
-    plain = {
-        "lime": {"features": "elements", "samples": 8},
-        "owen": _UNSTRUCTURED,
-        "hsic": {"samples": 34},
-        "sobol": {"samples": 40},
-    }.get(method, {})
+    plain = SAMPLED.get(method, {})
     small = {"samples": 40, "tolerance": 0.0} if walks else {"samples": 8} if spec.random else {}
-    home = any_for(lab, method) if spec.layer in ("map", "attention") or "trees" in spec.asks else "smooth"
+    own = spec.layer in ("map", "attention") or spec.modality is not None or "trees" in spec.asks
+    home = any_for(lab, method) if own else "smooth"
     inputs = rows_for(lab, home, 1)
     params = {"features": "elements", **small} if walks else plain or small
     first, second, again = (
@@ -274,9 +283,6 @@ def test_seed(lab: Local, method: str) -> None:
     )
     assert np.allclose(first, again, rtol=0, atol=1e-6)  # chunks are cut by how fast the machine is, and sums round by chunk
     assert np.allclose(first, second, rtol=0, atol=1e-6) is not spec.random
-
-
-_UNSTRUCTURED = {"features": "elements", "hierarchy": list(range(6)), "samples": 60, "tolerance": 0.0}
 
 
 def test_a_background_is_averaged_over(lab: Local, method: str) -> None:

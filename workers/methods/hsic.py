@@ -33,7 +33,7 @@ SPEC = MethodSpec(
             unit="model evaluations",
             minimum=34,
             maximum=4096,
-            help="Model evaluations a row may cost, instance and baseline included: the others are masks. From 2**features on: exact.",
+            help="Model evaluations a row may cost, instance and baseline included. From 2**features on every mask is asked.",
         ),
         FEATURES,
     ),

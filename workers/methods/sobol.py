@@ -1,9 +1,10 @@
 """Sobol' indices: the share of the output's variance behind random masks that a feature takes part in.
 
-    total:  S_Ti = E[(f(A) - f(A with B's column i))^2] / (2 Var f)        first:  S_i = 1 - E[(f(B) - f(A with B's column i))^2] / (2 Var f)
+    total:  S_Ti = E[(f(A) - f(A with B's column i))^2] / (2 Var f)
+    first:  S_i = 1 - E[(f(B) - f(A with B's column i))^2] / (2 Var f)
 
-A and B are two independent masks, drawn evenly from the unit cube by a scrambled Sobol' sequence: a mask's entry is the share of
-the feature's value that is kept, the rest is the baseline's. Jansen's estimators. Whole-number inputs take the nearer of both.
+A and B are two independent masks, drawn evenly from the unit cube by a scrambled Sobol' sequence: a mask's entry is the share
+of the feature's value that is kept, the rest is the baseline's. Jansen's estimators. Whole numbers take the nearer of both.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ SPEC = MethodSpec(
     random=True,
     max_players=10_000,
     reference=(
-        "Fel, Cadene, Chalvidal, Cord, Vigouroux & Serre, Look at the Variance! Efficient Black-box Explanations with Sobol-based "
-        "Sensitivity Analysis, NeurIPS 2021; Jansen, Analysis of variance designs for model output, 1999"
+        "Fel, Cadene, Chalvidal, Cord, Vigouroux & Serre, Look at the Variance! Efficient Black-box Explanations with "
+        "Sobol-based Sensitivity Analysis, NeurIPS 2021; Jansen, Analysis of variance designs for model output, 1999"
     ),
 )
 
