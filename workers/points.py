@@ -6,7 +6,7 @@ has B baselines. Functions here take a range of evaluations, so that any chunk o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from workers.draws import gaussian
 from workers.game import Partition
 from workers.plugins import Array, Model
-from workers.questions import Floats, Gradients, Internals, Noise
+from workers.questions import Floats, Gradients, Internals, Noise, Outputs
 
 
 @dataclass(eq=False)
@@ -92,6 +92,11 @@ def frame_points(row: Row, start: int, stop: int, *, instance: bool = True, base
     return {name: array[start:stop] for name, array in both.items()}
 
 
+def own_points(row: Row, points: Mapping[str, NDArray[Any]], start: int, stop: int) -> dict[str, Array]:
+    """Points that a method has made itself, input -> [points, *row], in the row's precision."""
+    return {name: row.model.place(points[name][start:stop].astype(row.precision[name])) for name in row.instance}
+
+
 def coalition_points(row: Row, masks: Array, start: int, stop: int) -> dict[str, Array]:
     """Present players keep the instance's value, absent ones the baseline's, and those present in part a mixture.
 
@@ -124,7 +129,7 @@ def _mixed(row: Row, name: str, present: Array, baseline: Array) -> Array:
 
 def baselines_in(row: Row, question: Any) -> int:
     """How many evaluations a point of a question takes: one per baseline, where it does not choose one or do without."""
-    own = isinstance(question, Internals) and question.points is not None
+    own = isinstance(question, Outputs) or (isinstance(question, Internals) and question.points is not None)
     chosen = isinstance(question, Gradients) and question.baselines is not None
     return 1 if own or chosen else row.backgrounds
 
