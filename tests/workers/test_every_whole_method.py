@@ -100,14 +100,9 @@ def test_a_report_and_its_forms(lab: Local, method: str, model: str) -> None:
 
 @pytest.mark.parametrize("model", ["mlp", "onnx"])
 def test_the_same_again_and_in_company(lab: Local, method: str, model: str) -> None:
-    alone = explain(lab, method, model, seed=7)
+    alone, place = explain(lab, method, model, seed=7), home(lab, method, model)
     among = lab.explain_all(
-        home(lab, method, model),
-        [
-            order(lab, method, model, seed=3),
-            order(lab, method, model, seed=7),
-            order(lab, "saliency", home(lab, method, model)),
-        ],
+        place, [order(lab, method, model, seed=3), order(lab, method, model, seed=7), order(lab, "saliency", place)]
     )
     assert among[1][0].report is not None
     assert same(alone, (among[1][0].report, among[1][1]))
