@@ -15,6 +15,7 @@ from explainery.contract.errors import InvalidInput
 from explainery.contract.job import DEFAULT_TENANT, JobRequest, JobSpec, ModelRef
 from explainery.contract.layers import AUTO, LayerSpec, chosen
 from explainery.contract.model_card import ModelCard
+from explainery.contract.tables import check_table
 from service.baselines import read_baseline
 from service.choice import check_method, check_sets, choose_method
 from service.faults import fault
@@ -66,6 +67,7 @@ def admit(
     choice = choose_method(request, entry, shelf, rows.shapes)
     check_layer(choice.spec, choice.params, entry.digest, layers_of)
     check_sets(choice, rows.count)
+    check_table(choice.spec, choice.params, entry.card, rows.count)
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
     spec = JobSpec(

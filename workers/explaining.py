@@ -23,6 +23,7 @@ from workers.plugins import AnyMethod, MethodPlugin
 from workers.points import Row, numbers_of
 from workers.quality import quality_of
 from workers.questions import Answer, Floats, InternalAnswer, Internals, Map, Question, Solution
+from workers.table import Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,7 @@ class Order:
     card: ModelCard
     method: AnyMethod
     layers: tuple[LayerSpec, ...] = ()
+    table: Table | None = None
 
 
 def explain_row(order: Order, number: int, row: Row) -> Generator[Question | Frame, Answer, RowAnswer]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from workers.draws import gaussian
 from workers.game import Numbers, Partition
 from workers.plugins import Array, Model
-from workers.questions import Floats, Gradients, Internals, Noise
+from workers.questions import Floats, Gradients, Internals, Noise, Outputs
 
 
 @dataclass(eq=False)
@@ -135,7 +135,8 @@ def _mixed(row: Row, name: str, present: Array, baseline: Array) -> Array:
 
 def baselines_in(row: Row, question: Any) -> int:
     """How many evaluations a point of a question takes: one per baseline, where it does not choose one or do without."""
-    own = isinstance(question, (Gradients, Internals)) and question.points is not None
+    made = isinstance(question, (Gradients, Internals)) and question.points is not None
+    own = made or isinstance(question, Outputs)
     chosen = isinstance(question, Gradients) and question.baselines is not None
     return 1 if own or chosen else row.backgrounds
 

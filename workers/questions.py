@@ -38,6 +38,23 @@ class Values:
         return len(self.coalitions)
 
 
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """The whole explained output at points of the method's own; the row lends its shape only, its baselines play no part.
+
+    `points`: input -> [points, *row], of every input; in the inputs' own datatypes, or what is cast to them.
+    Ask in several questions where points are many: they are in memory until they are answered.
+    Answer: float64 [points, columns].
+    """
+
+    points: Mapping[str, NDArray[Any]]
+
+    @property
+    def evaluations(self) -> int:
+        """Model calls this costs."""
+        return len(next(iter(self.points.values())))
+
+
 @dataclass(frozen=True)
 class Noise:
     """Gaussian noise added to the points of a `Gradients` question: point i gets draw `first + i` of this seed.
@@ -191,7 +208,7 @@ class Trees:
     """Ways down the trees, per baseline row."""
 
 
-Question = Values | Gradients | Internals | Trees
+Question = Values | Outputs | Gradients | Internals | Trees
 
 
 @dataclass(frozen=True)
@@ -229,7 +246,7 @@ class GradientAnswer:
 
 
 Answer = Any
-"""Floats for `Values` and `Trees`, `GradientAnswer` for `Gradients`, `InternalAnswer` for `Internals`."""
+"""Floats for `Values`, `Outputs` and `Trees`, `GradientAnswer` for `Gradients`, `InternalAnswer` for `Internals`."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from explainery.contract.actionability import fault_of as actionability_fault
 from explainery.contract.errors import InvalidParameter
 from explainery.contract.frozen import Frozen
 from explainery.contract.layers import LayerKind, LayerSpec
@@ -22,9 +23,15 @@ QuestionKind = Literal["values", "gradients", "internals", "trees"]
 Level = Literal["row", "job"]
 """Whether a method answers for each row by itself, or for all rows of a job together."""
 
-ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes", "indices", "sets", "tree"]
+ParamType = Literal[
+    "integer", "number", "boolean", "string", "features", "sizes", "indices", "sets", "tree",
+    "actionability", "curves", "grids", "outcome", "truth",
+]  # fmt: skip
 """`features`: groups of inputs that move together (see `check_features`). `sizes`, `indices`: an integer, or one per axis.
 `sets`: a label per row of the job (see `explainery.contract.concept_sets`). `tree`: nested lists of names or numbers.
+Of tables (see `explainery.contract.tables`):
+`actionability`: limits to what may be changed. `curves`: feature names, and pairs of them. `grids`: values by feature name.
+`outcome`: "other", a class, or a range of the output. `truth`: the right class or number of each row.
 """
 
 
@@ -87,6 +94,8 @@ class MethodSpec(Frozen):
     modality: Modality | None = None
     """The only modality of inputs that it makes sense of; None: any."""
     level: Level = "row"
+    table: bool = False
+    """Whether it makes rows of its own out of a table's features: for models of tables only. Of level "job"."""
     max_players: int | None = None
     """More players than this are refused at the door (methods that enumerate coalitions)."""
 
@@ -228,6 +237,43 @@ def _sets_fault(value: object) -> str | None:
     return None if named else "must be a list of labels, one per row"
 
 
+def _curves_fault(value: object) -> str | None:
+    entries = value if isinstance(value, (list, tuple)) else ()
+    pairs = [entry if isinstance(entry, (list, tuple)) else [entry] for entry in entries]
+    named = all(
+        1 <= len(pair) <= 2 and len(set(map(str, pair))) == len(pair) and all(isinstance(name, str) for name in pair)
+        for pair in pairs
+    )
+    return None if pairs and named else "must be a list of feature names, or of pairs of them"
+
+
+def _grids_fault(value: object) -> str | None:
+    good = isinstance(value, Mapping) and value and all(_is_numbers(grid) for grid in value.values())
+    return None if good else "must map feature names to lists of numbers"
+
+
+def _outcome_fault(value: object) -> str | None:
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return None
+    if isinstance(value, Mapping) and set(value) == {"range"}:
+        ends = value["range"]
+        if isinstance(ends, (list, tuple)) and len(ends) == 2 and any(end is not None for end in ends):
+            known = [end for end in ends if end is not None]
+            if _is_numbers(known) and known == sorted(known):
+                return None
+    return 'must be "other", a class by index or label, or {"range": [lowest, highest]} with null for an open end'
+
+
+def _truth_fault(value: object) -> str | None:
+    entries = value if isinstance(value, (list, tuple)) else ()
+    good = all(isinstance(entry, str) or _number_fault(entry) is None for entry in entries)
+    return None if entries and good else "must be a list of classes or numbers, one per row"
+
+
+def _is_numbers(values: object) -> bool:
+    return isinstance(values, (list, tuple)) and bool(values) and all(_number_fault(value) is None for value in values)
+
+
 MOST_LEVELS = 32
 
 
@@ -293,4 +339,9 @@ _TYPE_FAULTS = {
     "indices": _indices_fault,
     "sets": _sets_fault,
     "tree": _tree_fault,
+    "actionability": actionability_fault,
+    "curves": _curves_fault,
+    "grids": _grids_fault,
+    "outcome": _outcome_fault,
+    "truth": _truth_fault,
 }

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from workers.draws import gaussian
 from workers.game import Game, InputView, Numbers, Partition
-from workers.questions import GradientAnswer, Gradients, Question, Solution, Values
+from workers.questions import GradientAnswer, Gradients, Outputs, Question, Solution, Values
 
 Array = NDArray[Any]
 Function = Callable[[Array], Array]
@@ -80,6 +80,9 @@ def solve(
         if isinstance(question, Values):
             present = question.coalitions[:, partition.labels["input"]].astype(np.float64)
             answer = f(present * x + (1 - present) * b)
+        elif isinstance(question, Outputs):
+            found = f(question.points["input"])
+            answer = found.reshape(len(found), -1)
         else:
             answer = _gradients(question, f, gradient, x, b)
 

@@ -19,7 +19,7 @@ from workers.game import Explaining
 from workers.local import Local, Order
 from workers.named_layers import layers_seen
 from workers.offering import offer_of
-from workers.questions import Gradients, Internals, Solution, Trees, Values
+from workers.questions import Gradients, Internals, Outputs, Solution, Trees, Values
 from workers.registry import discover
 
 METHODS = sorted(name for name, plugin in discover().methods.items() if plugin.SPEC.level == "row")
@@ -257,12 +257,12 @@ def test_asks_only_what_its_spec_says(lab: Local, method: str, monkeypatch: pyte
     home = any_for(lab, method)
     rows = {name: array[:1] for name, array in rows_for(lab, home).items()}
     result, _ = explain(lab, method, home, rows, params={})
-    names = {Values: "values", Gradients: "gradients", Internals: "internals", Trees: "trees"}
+    names = {Values: "values", Outputs: "values", Gradients: "gradients", Internals: "internals", Trees: "trees"}
     assert {names[type(question)] for question in asked} <= set(spec.asks)
     players = sum(array.size for array in rows.values())
     assert sum(question.evaluations for question in asked) <= plugin.cost(players, result.params)
     assert result.cost.gradient_evaluations == sum(q.evaluations for q in asked if isinstance(q, (Gradients, Internals)))
-    frame = result.cost.model_evaluations - sum(q.evaluations for q in asked if isinstance(q, (Values, Trees)))
+    frame = result.cost.model_evaluations - sum(q.evaluations for q in asked if isinstance(q, (Values, Outputs, Trees)))
     # a look at the instance shows the outputs, too
     assert frame == 2 if spec.asks != ("internals",) else frame <= 2
 
