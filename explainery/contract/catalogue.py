@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from explainery.contract.calls import Calls
 from explainery.contract.errors import InvalidParameter
 from explainery.contract.frozen import Frozen
 from explainery.contract.layers import LayerKind, LayerSpec
@@ -85,6 +86,10 @@ class MethodSpec(Frozen):
     all_layers: bool = False
     """Whether "auto" means every layer of that kind, and not the last."""
     level: Level = "row"
+    calls: Calls | None = None
+    """How many calls of the model it takes; None: a guess is made."""
+    contributes: bool = True
+    """Whether its numbers are shares of the output, with their sign, and not slopes or sizes."""
     max_players: int | None = None
     """More players than this are refused at the door (methods that enumerate coalitions)."""
 
