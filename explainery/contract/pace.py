@@ -24,13 +24,13 @@ PRIORS: dict[str, Prices] = {
     "remote": (2e-2, 5e-3, 1e-2, 1e-3),
 }
 """By runtime, of small models on a CPU; another runtime's are torch's."""
-TRUST = 0.05
+TRUST = 0.02
 """Weight of the level above, in runs: a few runs of its own decide."""
 MISS = 0.3
 """A share of the seconds from which a miss counts less than its square."""
-SMALL = 0.02
-"""Share of a run's seconds that a price may always move by, however low the level above has it."""
-ROUNDS, SWEEPS = 4, 60
+STIFF = 0.3
+"""Share of a run's seconds that a price may easily move by, however low the level above has it."""
+ROUNDS = 5
 
 
 def prior(runtime: str) -> Prices:
@@ -77,19 +77,37 @@ def _scaled(runs: Sequence[Run], above: Prices) -> Prices:
 
 
 def _solved(runs: Sequence[Run], weights: Sequence[float], towards: Prices) -> Prices:
-    """Weighted least squares of the relative misses, drawn towards given prices, none below 0: by coordinates."""
+    """Weighted least squares of the relative misses, drawn towards given prices, none below 0."""
     rows = [tuple(part / run.seconds for part in features(run)) for run in runs]
-    pull = [TRUST / max(price, SMALL * _whole(rows, i), 1e-12) ** 2 for i, price in enumerate(towards)]
+    pull = [TRUST / max(price, STIFF * _whole(rows, i), 1e-12) ** 2 for i, price in enumerate(towards)]
     squares = [
         [math.fsum(w * row[i] * row[j] for w, row in zip(weights, rows, strict=True)) for j in range(4)] for i in range(4)
     ]
     aims = [math.fsum(w * row[i] for w, row in zip(weights, rows, strict=True)) + pull[i] * towards[i] for i in range(4)]
-    prices = list(towards)
-    for _ in range(SWEEPS):
-        for i in range(4):
-            others = math.fsum(squares[i][j] * prices[j] for j in range(4) if j != i)
-            prices[i] = max(0.0, (aims[i] - others) / (squares[i][i] + pull[i]))
-    return prices[0], prices[1], prices[2], prices[3]
+    for i in range(4):
+        squares[i][i] += pull[i]
+    free = [0, 1, 2, 3]
+    while True:
+        found = dict(zip(free, _linear([[squares[i][j] for j in free] for i in free], [aims[i] for i in free]), strict=True))
+        negative = [i for i in free if found[i] < 0]
+        if not negative:
+            return found.get(0, 0.0), found.get(1, 0.0), found.get(2, 0.0), found.get(3, 0.0)
+        free.remove(min(negative, key=lambda i: found[i] * math.sqrt(squares[i][i])))
+
+
+def _linear(matrix: list[list[float]], right: list[float]) -> list[float]:
+    """Solve a small positive definite system, scaled to ones on its diagonal first: calls and jobs differ by many digits."""
+    size = [math.sqrt(matrix[i][i]) for i in range(len(right))]
+    a = [[value / (size[i] * size[j]) for j, value in enumerate(row)] + [right[i] / size[i]] for i, row in enumerate(matrix)]
+    for i in range(len(a)):
+        for k in range(i + 1, len(a)):
+            share = a[k][i] / a[i][i]
+            a[k] = [below - share * above for below, above in zip(a[k], a[i], strict=True)]
+    found = [0.0] * len(a)
+    for i in reversed(range(len(a))):
+        rest = math.fsum(a[i][j] * found[j] for j in range(i + 1, len(a)))
+        found[i] = (a[i][-1] - rest) / a[i][i]
+    return [value / scale for value, scale in zip(found, size, strict=True)]
 
 
 def _whole(rows: Sequence[tuple[float, ...]], feature: int) -> float:
