@@ -70,6 +70,12 @@ class Settings:
         (), "Shares of tenants, as name=weight; 1 for all others.", "comma-separated pairs"
     )
     tenant_running: int = _setting(0, "Most jobs of one tenant that may run at once; 0: no limit.", "jobs", 0)
+    max_evaluations: int = _setting(
+        0,
+        "Most evaluations one job may need; past it, over_budget. 0: any number.",
+        "evaluations",
+        0,
+    )
     batch_age_s: float = _setting(60.0, "How long a batch job waits before it goes with the interactive ones.", "seconds", 0)
     affinity_s: float = _setting(
         2.0, "How far another model's line may fall behind before a worker loads that model.", "compute seconds", 0

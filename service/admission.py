@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from explainery.contract.catalogue import MethodSpec
-from explainery.contract.effort import effort_of
+from explainery.contract.effort import MOST
 from explainery.contract.errors import InvalidInput
-from explainery.contract.job import DEFAULT_TENANT, JobRequest, JobSpec, ModelRef
+from explainery.contract.job import DEFAULT_TENANT, Baseline, JobRequest, JobSpec, ModelRef
 from explainery.contract.layers import AUTO, LayerSpec, chosen
 from explainery.contract.model_card import ModelCard
 from explainery.contract.tables import check_table
 from service.baselines import read_baseline
 from service.choice import check_method, check_sets, choose_method
+from service.estimating import Asked, PastOf, estimate_of, nothing
 from service.faults import fault
 from service.inputs import read_tensors
 from service.instances import read_instances
@@ -43,13 +44,14 @@ class Admitted:
 class Terms:
     """Who asks, under which id the request is logged, how many rows a job may have, and whose answers it may share.
 
-    `dedupe`: see `content_of`.
+    `dedupe`: see `content_of`. `device`: where workers compute.
     """
 
     tenant: str = DEFAULT_TENANT
     request_id: str | None = None
     max_rows: int = 4096
     dedupe: str = "off"
+    device: str = "cpu"
 
 
 LayersOf = Callable[[str], "Sequence[LayerSpec] | None"]
@@ -57,7 +59,13 @@ LayersOf = Callable[[str], "Sequence[LayerSpec] | None"]
 
 
 def admit(
-    request: JobRequest, shelf: Shelf, terms: Terms, *, job_id: str, layers_of: LayersOf = lambda digest: None
+    request: JobRequest,
+    shelf: Shelf,
+    terms: Terms,
+    *,
+    job_id: str,
+    layers_of: LayersOf = lambda digest: None,
+    past_of: PastOf = nothing,
 ) -> Admitted:
     """Check a request against what is on offer. Raises a subclass of RequestRefused that says what to change."""
     entry = shelf.usable(request.model)
@@ -70,6 +78,8 @@ def admit(
     check_table(choice.spec, choice.params, entry.card, rows.count)
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
+    asked = Asked(entry, choice, rows, target, _backgrounds(baseline, baseline_arrays), request.priority, terms.device)
+    estimate = estimate_of(asked, past_of)
     spec = JobSpec(
         id=job_id,
         model=ModelRef(name=entry.name, version=str(entry.version), digest=entry.digest),
@@ -87,10 +97,19 @@ def admit(
         priority=request.priority,
         request_id=terms.request_id,
         tenant=terms.tenant,
-        effort=effort_of(choice.spec, choice.params, rows.count, choice.players),
+        budget=request.budget,
+        estimate=estimate,
+        effort=max(1, min(estimate.expected, MOST)),
     )
     arrays = {**rows.arrays, **baseline_arrays}
     return Admitted(spec.model_copy(update={"content": content_of(spec, arrays, choice.spec, terms.dedupe)}), arrays)
+
+
+def _backgrounds(baseline: Baseline, arrays: dict[str, NDArray[Any]]) -> int | None:
+    """How many baselines each row has; None where only a worker can tell."""
+    if baseline.kind != "background":
+        return 1
+    return max((len(array) for name, array in arrays.items() if name.startswith("background/")), default=None)
 
 
 def check_layer(method: MethodSpec, params: Mapping[str, Any], digest: str, layers_of: LayersOf) -> None:

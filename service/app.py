@@ -15,6 +15,7 @@ from explainery.store.connection import connect
 from explainery.store.figures import look
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
+from explainery.store.runs import RunStore
 from explainery.store.watch import Watcher
 from service.figures import Drawings
 from service.logs import request_log
@@ -22,7 +23,18 @@ from service.metrics import Metrics
 from service.openapi import document
 from service.parts import Parts
 from service.problems import register_problems
-from service.routes import explanations, figures, health, kserve_v1, methods, models, open_inference, results, torchserve
+from service.routes import (
+    estimates,
+    explanations,
+    figures,
+    health,
+    kserve_v1,
+    methods,
+    models,
+    open_inference,
+    results,
+    torchserve,
+)
 from service.trace import trace_requests
 
 
@@ -39,7 +51,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     app.spec_processor(document)
     trace_requests(app)
     register_problems(app)
-    for routes in (explanations, results, figures, models, methods, kserve_v1, open_inference, torchserve, health):
+    for routes in (explanations, estimates, results, figures, models, methods, kserve_v1, open_inference, torchserve, health):
         app.register_blueprint(routes.blueprint)
     return app
 
@@ -53,6 +65,7 @@ def join(settings: Settings) -> Parts:
         jobs=jobs,
         catalogue=catalogue,
         layers=LayerStore(redis, settings),
+        runs=RunStore(redis),
         watcher=Watcher(redis),
         bell=Bell(settings),
         metrics=Metrics(partial(look, redis), catalogue),

@@ -58,6 +58,7 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
 PARAMETERS |= {name: [SYNC_PREFER] for name in ("explain_v1", "predict_v1", "infer_v2", "explain_torchserve")}
 BODIES = {
     "submit_explanation": ("application/json", "JobRequest"),
+    "estimate_explanation": ("application/json", "JobRequest"),
     "add_model": ("multipart/form-data", "NewModel"),
     "explain_v1": ("application/json", "V1Request"),
     "predict_v1": ("application/json", "V1Request"),
@@ -142,6 +143,17 @@ def _own_schemas() -> dict[str, Any]:
                 "unit": TEXT,
                 "state": TEXT,
                 "job_error": {"type": ["object", "null"]},
+                "estimate": {"$ref": REF + "Estimate"},
+            }
+        ),
+        "Estimated": _object(
+            {
+                "model": {"$ref": REF + "ModelRef"},
+                "method": TEXT,
+                "params": {"type": "object"},
+                "rows": {"type": "integer"},
+                "estimate": {"$ref": REF + "Estimate"},
+                "over_budget": {"type": ["string", "null"]},
             }
         ),
         "JobPage": _object({"jobs": _list({"$ref": REF + "Job"}), "cursor": {"type": ["string", "null"]}}),

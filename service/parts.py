@@ -12,6 +12,7 @@ from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
+from explainery.store.runs import RunStore
 from explainery.store.watch import Watcher
 from service.figures import Drawings
 from service.metrics import Metrics
@@ -26,6 +27,7 @@ class Parts:
     jobs: JobStore
     catalogue: CatalogueStore
     layers: LayerStore
+    runs: RunStore
     watcher: Watcher
     bell: Bell
     metrics: Metrics

@@ -64,7 +64,7 @@ DETAILS = {
 """What the web framework itself refuses: code and detail by status."""
 
 
-SAID = ("errors", "limit", "unit", "state", "job", "job_error")
+SAID = ("errors", "limit", "unit", "state", "job", "job_error", "estimate")
 """What an error may know besides its detail, and the body then says."""
 
 

@@ -95,7 +95,9 @@ class Batch:
 
     def admit(self, claim: Claim) -> Work:
         """Take a job in. Raises ComputeError when it cannot be prepared."""
+        began = time.perf_counter()
         work = take_in(claim, self._loaded, self._registry)
+        work.between_s += time.perf_counter() - began
         self.works[work.id] = work
         for other in self.works.values():
             other.company = max(other.company, len(self.works))
@@ -136,11 +138,14 @@ class Batch:
         return failures
 
     def _begun(self, work: Work, failures: list[Failure]) -> tuple[Part, Turns] | None:
+        began = time.perf_counter()
         try:
             return work.begin(self._most_rows)
         except MemoryError:
             failures.append((work, _exhausted()))
             return None
+        finally:
+            work.between_s += time.perf_counter() - began
 
     def _owners(self) -> dict[Pending[Tally], Work]:
         return {pending: asking.work for asking in self._asking for pending in asking.pendings}
@@ -190,7 +195,14 @@ class Batch:
         ]
 
     def _resume(self, asking: _Asking) -> list[Failure]:
-        """Give a row its answers (none, to begin with); note its next questions, or its explanation."""
+        """Give a row its answers (none, to begin with); the time that takes is its job's."""
+        began = time.perf_counter()
+        failures = self._resumed(asking)
+        asking.work.between_s += time.perf_counter() - began
+        return failures
+
+    def _resumed(self, asking: _Asking) -> list[Failure]:
+        """Note a row's next questions, or its explanation."""
         try:
             answers = [pending.asker.answer() for pending in asking.pendings]
             turn = asking.generator.send(answers) if asking.pendings else next(asking.generator)

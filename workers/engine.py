@@ -13,10 +13,12 @@ from explainery.contract.job import JobError
 from explainery.settings import Settings
 from explainery.store.bell import ANYBODY
 from explainery.store.jobs import Advance, Claim, JobStore, Limits, Sizes
+from explainery.store.runs import RunStore
 from workers.batch import Batch
 from workers.governor import Governor
 from workers.hands import Hands
 from workers.models import ModelCache
+from workers.past_runs import note_run, send_runs
 from workers.registry import Registry
 from workers.work import Work
 
@@ -49,7 +51,14 @@ class Engine:
     """Works on jobs: claims, answers, publishes. One per process; `drain` is called by one thread at a time."""
 
     def __init__(
-        self, settings: Settings, worker: str, store: JobStore, registry: Registry, models: ModelCache, bell: Bell
+        self,
+        settings: Settings,
+        worker: str,
+        store: JobStore,
+        registry: Registry,
+        models: ModelCache,
+        bell: Bell,
+        runs: RunStore | None = None,
     ) -> None:
         self._settings = settings
         self._worker = worker
@@ -57,6 +66,7 @@ class Engine:
         self._registry = registry
         self._models = models
         self._bell = bell
+        self._runs = runs
         self._governor = Governor(models.device)
         self.hands = Hands()
         self._asked_to_leave_s: float | None = None
@@ -101,6 +111,8 @@ class Engine:
                 batch = None  # it holds its model, which the next may need the memory of
                 busy_until = time.monotonic()
             elif sleeping:
+                if self._runs is not None:
+                    send_runs(self._runs)
                 return
             else:
                 time.sleep(PAUSE_S)
@@ -212,6 +224,8 @@ class Engine:
             )
         )
         self.hands.put_down(work.id)
+        if written and self._runs is not None:
+            note_run(self._runs, work, self._models.device)
         log.info("job_succeeded" if written else "job_stale", job_id=work.id, request_id=claim.spec.request_id)
 
     def _fail(self, claim: Claim, error: ExplaineryError) -> None:

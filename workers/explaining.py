@@ -125,6 +125,8 @@ def _framed_later(
             row.column = _column(target, frame.instance, order.card)
             game.instance_output = float(frame.instance[row.column])
     if math.isnan(game.baseline_output) and known is not None:
+        if row.known_baseline is not None:
+            row.charge(row.backgrounds)
         game.baseline_output = float(known[row.column])
     return solution
 

@@ -38,6 +38,8 @@ class Row:
     known_baseline: Floats | None = None
     """The mean outputs [columns] at the baselines, where another row has shown them."""
     learn_baseline: Callable[[Floats], None] = lambda outputs: None
+    charge: Callable[[int], None] = lambda evaluations: None
+    """Counts evaluations that were known from before: what a job costs does not depend on who asked first."""
     labels: dict[str, Array | None] = field(default_factory=dict)
     """Player of each element, flat, on the device; None where players are the elements in order."""
     notes: tuple[str, ...] = ()

@@ -67,6 +67,8 @@ class Work:
     company: int = 1
     crowd: int = 0
     compute_s: float = 0.0
+    between_s: float = 0.0
+    """Its own work between calls: rows placed, methods' arithmetic."""
     started: int = 0
     answers: dict[int, RowAnswer] = field(default_factory=dict)
     whole: WholeAnswer | None = None
@@ -112,6 +114,7 @@ class Work:
         for text, passages in self.texts.items():
             row.notes += passages[number].notes
             row.text, row.embedding = text, self.loaded.embedding
+        row.charge = partial(self.count, gradients=False)
         if self.around is not None:
             row.known_baseline = self.loaded.known_baselines.find(self.around)
             row.learn_baseline = partial(self.loaded.known_baselines.note, self.around)
@@ -161,6 +164,7 @@ class Work:
                 gradient_evaluations=self.gradient_evaluations,
                 seconds=round(time.perf_counter() - self.began_s, 6),
                 batch_jobs=self.company,
+                compute_seconds=round(self.compute_s + self.between_s, 6),
             ),
             environment=environment(self.loaded),
             notes=(*reason, *(whole.notes if whole else ())),

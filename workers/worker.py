@@ -25,6 +25,7 @@ from explainery.store.connection import connect, refuse_cluster
 from explainery.store.ids import new_job_id
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
+from explainery.store.runs import RunStore
 from explainery.store.verdicts import VerdictStore
 from workers.device import device_of, resident_bytes, threads_of
 from workers.engine import Engine
@@ -76,7 +77,7 @@ class Worker:
             self._verdicts.admit,
         )
         self._bell = Bell(settings)
-        self._engine = Engine(settings, self.id, self._store, self._registry, self._models, self._bell)
+        self._engine = Engine(settings, self.id, self._store, self._registry, self._models, self._bell, RunStore(redis))
         self._room_bytes = settings.job_bytes or installed(self._device).host // 4 // settings.workers
         self._offer: tuple[float, Offer] | None = None
         self._told: set[tuple[str, int, str | None]] = set()

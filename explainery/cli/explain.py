@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from explainery.cli.costs import print_estimate
 from explainery.cli.printing import print_json
 from explainery.cli.progress import bar
 from explainery.cli.service_url import connect, json_option, url_option
@@ -36,6 +37,8 @@ def _output(ctx: click.Context, param: click.Parameter, path: Path | None) -> Pa
 )
 @click.option("--seed", type=click.IntRange(0), help="Seed of the method's random draws.")
 @click.option("--decision-id", help="The decision this explains, in your own records.")
+@click.option("--budget", type=click.IntRange(1), help="Evaluations of the model that the job may cost.")
+@click.option("--estimate", is_flag=True, help="Say what the job would cost, and leave.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the result, or print the job and leave.")
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), help="Seconds to wait at most; exit code 5 after."
@@ -51,6 +54,7 @@ def command(
     as_json: bool,
     source: Path,
     params: dict[str, Any],
+    estimate: bool,
     wait: bool,
     timeout_s: float | None,
     output: Path | None,
@@ -64,6 +68,9 @@ def command(
 
     given = {name: value for name, value in fields.items() if _is_given(ctx, name)}
     with connect(url) as client:
+        if estimate:
+            print_estimate(client.estimate(inputs=read(source), params=params, **given), as_json)
+            return
         job = client.submit(inputs=read(source), params=params, **given)
         if wait:
             _finish(client, job, timeout_s, output, as_json)

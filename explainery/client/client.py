@@ -15,6 +15,7 @@ from explainery.client.body import rows
 from explainery.client.outcome import ExplanationResult, read_job, read_result
 from explainery.client.problems import JobFailed, ServiceError, WaitTimedOut
 from explainery.client.transport import Transport
+from explainery.contract.estimate import Estimate
 from explainery.contract.job import Job
 
 if TYPE_CHECKING:
@@ -39,13 +40,20 @@ class Client:
         """Hand in a job; with `wait_s`, wait that long for its end.
 
         `inputs`: one array [rows, ...], arrays by input name, a list of instances, or named tensors. `options`: the other
-        fields of the request (`params`, `target`, `baseline`, `seed`, `decision_id`, `deadline_s`, `priority`, `fresh`); left
-        out, the service's defaults apply. Not tried again by itself: whether a broken submit arrived cannot be known.
+        fields of the request (`params`, `target`, `baseline`, `seed`, `decision_id`, `deadline_s`, `budget`, `priority`,
+        `fresh`); left out, the service's defaults apply. Not tried again by itself: whether a broken submit arrived cannot be
+        known.
         """
         body = {"model": model, "method": method, **rows(inputs), **options}
         prefer = f"wait={_whole_seconds(wait_s)}" if wait_s > 0 else "respond-async"
         response = self._transport.send("POST", _JOBS, wait_s=wait_s, json=body, headers={"Prefer": prefer})
         return read_job(response.json())
+
+    def estimate(self, model: str, inputs: Inputs, method: str = "auto", **options: Any) -> Estimate:
+        """What a job would cost: calls of the model, seconds, memory, the wait. Nothing enters; takes what `submit` does."""
+        body = {"model": model, "method": method, **rows(inputs), **options}
+        told = self._transport.send("POST", f"{_JOBS}:estimate", json=body).json()["estimate"]
+        return Estimate.model_validate(told, extra="ignore")
 
     def wait(self, job: Job | str, timeout_s: float | None = None, progress: Callable[[Job], None] | None = None) -> Job:
         """Wait until the job has ended, however it ends, and return it; `progress` is called with each change.

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from explainery.contract.actionability import fault_of as actionability_fault
+from explainery.contract.calls import Calls
 from explainery.contract.errors import InvalidParameter
 from explainery.contract.frozen import Frozen
 from explainery.contract.layers import LayerKind, LayerSpec
@@ -96,6 +97,10 @@ class MethodSpec(Frozen):
     level: Level = "row"
     table: bool = False
     """Whether it makes rows of its own out of a table's features: for models of tables only. Of level "job"."""
+    calls: Calls | None = None
+    """How many calls of the model it takes; None: a guess is made."""
+    contributes: bool = True
+    """Whether its numbers are shares of the output, with their sign, and not slopes or sizes."""
     max_players: int | None = None
     """More players than this are refused at the door (methods that enumerate coalitions)."""
 

@@ -6,7 +6,7 @@ never repeats an input value, because details reach logs and clients.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class ExplaineryError(Exception):
@@ -120,6 +120,16 @@ class MethodUnavailable(RequestRefused):
     """The method asks something this model cannot answer; the detail says what, and names methods that work."""
 
     code = "method_unavailable"
+
+
+class OverBudget(RequestRefused):
+    """A job needs more evaluations than its budget or the operator allows, or more time than it has; with its estimate."""
+
+    code = "over_budget"
+
+    def __init__(self, detail: str, estimate: dict[str, Any], loc: str = "budget") -> None:
+        super().__init__(detail, [{"loc": loc, "msg": detail}])
+        self.estimate = estimate
 
 
 class TooManyFeatures(RequestRefused):

@@ -8,7 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from explainery.contract.estimate import Estimate
+
 Priority = Literal["interactive", "batch"]
+Target = int | Literal["predicted"] | None
+"""What of a row's output is explained; None for a model with a single output column."""
 
 FORM = 1
 """The newest form of a job's record that this code reads and writes; what has a newer form is left to newer workers."""
@@ -86,6 +90,9 @@ class JobRequest(_Strict):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     decision_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     deadline_s: Annotated[float, Field(gt=0, le=366 * 86400, allow_inf_nan=False)] | None = None
+    budget: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Evaluations of the model that the whole job may cost."
+    )
     priority: Priority = "interactive"
     fresh: bool = Field(default=False, description="Compute it anew, although the same was asked before.")
 
@@ -136,7 +143,7 @@ class JobSpec(BaseModel):
     """Why `auto` chose `method`."""
     params: dict[str, Any]
     rows: int
-    target: tuple[int | Literal["predicted"] | None, ...]
+    target: tuple[Target, ...]
     """One per row: "predicted", an index, or None for a model with a single output column."""
     baseline: Baseline
     encodings: dict[str, str] = {}
@@ -144,9 +151,13 @@ class JobSpec(BaseModel):
     seed: int
     decision_id: str | None = None
     deadline_s: float | None = None
+    budget: int | None = None
+    """Evaluations of the model that the whole job may cost."""
     priority: Priority = "interactive"
     request_id: str | None = None
     tenant: str = DEFAULT_TENANT
+    estimate: Estimate | None = None
+    """What it was expected to cost when it entered."""
     effort: int = 1
     """About how many evaluations the job takes: what its cost is estimated from."""
     content: str | None = None
@@ -218,6 +229,8 @@ class Job(BaseModel):
     attempts: int
     error: JobError | None
     tenant: str = DEFAULT_TENANT
+    estimate: Estimate | None = None
+    """What the job was expected to cost when it entered."""
     dedupe_of: str | None = None
     """The job whose answer this one shares, because it asked the same."""
     quarantine: Quarantine | None = None

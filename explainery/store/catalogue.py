@@ -50,6 +50,8 @@ class CatalogueStore:
         self._published: tuple[Offer, str, str] | None = None
         self._merged: tuple[tuple[str, ...], Offer] | None = None
         self._asked_at = float("-inf")
+        self.device = "cpu"
+        """Of the newest live worker, as `offer` last saw it."""
 
     @store_errors()
     def publish(self, worker: WorkerInfo, offer: Offer, groups: Sequence[str] = ()) -> None:
@@ -92,7 +94,10 @@ class CatalogueStore:
         return self._merged[1]
 
     def _current(self) -> tuple[tuple[str, ...], Offer]:
-        digests = tuple(dict.fromkeys(digest for _, digest in self._live())) or self._last()
+        live = self._live()
+        if live:
+            self.device = live[0][0].device
+        digests = tuple(dict.fromkeys(digest for _, digest in live)) or self._last()
         if self._merged is not None and self._merged[0] == digests:
             return self._merged
         texts = self._redis.mget([key("offer", digest) for digest in digests]) if digests else []

@@ -37,6 +37,16 @@ def test_explain_gives_arrays(client: Client):
     assert (result.result.method, result.result.seed, result.result.model.name) == ("exact_shapley", 7, "linear")
 
 
+def test_an_estimate_is_what_the_job_then_costs(client: Client):
+    told = client.estimate("linear", ROWS, "exact_shapley", target=None, baseline="zeros")
+    cost = client.explain("linear", ROWS, "exact_shapley", target=None, baseline="zeros", fresh=True).result.cost
+    assert told.model_evaluations.exact
+    assert (told.model_evaluations.expected, told.gradient_evaluations.expected) == (cost.model_evaluations, 0)
+    assert cost.compute_seconds is not None
+    assert 0 < cost.compute_seconds <= cost.seconds
+    assert told.seconds > 0
+
+
 def test_submit_wait_result(client: Client):
     job = client.submit("linear", ROWS, "exact_shapley", decision_id="loan-1")
     ended = client.wait(job.id, timeout_s=60)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from explainery.contract.errors import InvalidParameter, InvalidTarget
 from workers.game import Params
@@ -104,6 +105,7 @@ SPEC = MethodSpec(
             help="Weight of the mean squared distance from the mean of the rows, in shares of the range, taken off the score.",
         ),
     ),
+    calls=Calls(gradients="rows + starts * (steps + 1) + 0 - (0 - steps) // max(1, 0 - (0 - steps) // 4)"),
     completeness=False,
     random=True,
     reference="Erhan et al., Visualizing Higher-Layer Features, 2009; Olah, Mordvintsev & Schubert, Distill 2017",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.questions import Internals, Probe
@@ -20,6 +21,7 @@ SPEC = MethodSpec(
     params=(QUERY,),
     layer="attention",
     all_layers=True,
+    calls=Calls(gradients="1", shows="instance"),
     completeness=False,
     reference="Chefer, Gur & Wolf, Generic Attention-model Explainability, ICCV 2021 (self-attention)",
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.game import Explaining, Game, Params
 from workers.questions import Floats, Internals, Probe
@@ -27,6 +28,7 @@ SPEC = MethodSpec(
     ),
     layer="attention",
     all_layers=True,
+    calls=Calls(gradients="1", shows="instance"),
     completeness=False,
     reference="Abnar & Zuidema, Quantifying Attention Flow in Transformers, ACL 2020",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.parameters import EVERY_LAYER
@@ -15,6 +16,7 @@ SPEC = MethodSpec(
     params=(EVERY_LAYER,),
     layer="attention",
     all_layers=True,
+    calls=Calls(gradients="1", shows="instance"),
     completeness=False,
     reference="Vaswani et al., Attention Is All You Need, NeurIPS 2017",
 )

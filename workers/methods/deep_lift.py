@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.questions import Internals, Probe, Rules, Solution
@@ -16,6 +17,7 @@ SPEC = MethodSpec(
     asks=("internals",),
     smooth_inputs=True,
     pairs=True,
+    calls=Calls(gradients="1", shows="both"),
     completeness=True,
     reference="Shrikumar, Greenside & Kundaje, Learning Important Features Through Activation Differences, ICML 2017",
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.maps import channels_of, drawn, look
@@ -21,6 +22,7 @@ SPEC = MethodSpec(
     asks=("internals",),
     params=(LAYER, RELU),
     layer="map",
+    calls=Calls(gradients="1", shows="instance"),
     completeness=False,
     reference="Muhammad & Yeasin, Eigen-CAM, IJCNN 2020",
 )

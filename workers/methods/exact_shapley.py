@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.coalitions import every_coalition, every_weight
 from workers.game import Explaining, Game, Params
@@ -19,6 +20,7 @@ SPEC = MethodSpec(
     summary="The fair share of each feature in the output difference, from all 2**features coalitions: no sampling error.",
     asks=("values",),
     params=(FEATURES,),
+    calls=Calls(values="2 ** players - 2"),
     completeness=True,
     reference="Shapley, A Value for n-Person Games, Contributions to the Theory of Games II, 1953",
     max_players=MAX_PLAYERS,

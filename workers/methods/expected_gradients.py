@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.draws import generator
 from workers.game import Explaining, Game, Params
@@ -47,6 +48,7 @@ SPEC = MethodSpec(
             help="Stop when the largest standard error is at most this share of the attributions' range; 0: use all samples.",
         ),
     ),
+    calls=Calls(gradients="samples", adaptive="1", least="samples // min(samples, 16) * min(samples, 8)"),
     completeness=True,
     random=True,
     one_baseline=True,

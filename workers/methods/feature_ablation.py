@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.coalitions import all_but_one
 from workers.game import Explaining, Game, Params
@@ -14,6 +15,7 @@ SPEC = MethodSpec(
     summary="The drop of the output when one feature (or group) takes its baseline value and all others stay.",
     asks=("values",),
     params=(FEATURES,),
+    calls=Calls(values="players"),
     completeness=False,
     reference="Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014; Captum, FeatureAblation",
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.maps import channels_of, drawn, look
@@ -23,6 +24,7 @@ SPEC = MethodSpec(
     asks=("internals",),
     params=(LAYER, RELU),
     layer="map",
+    calls=Calls(gradients="1", shows="instance"),
     completeness=False,
     reference="Chattopadhay et al., Grad-CAM++, WACV 2018",
 )

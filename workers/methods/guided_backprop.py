@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.questions import Internals, Probe, Rules, Solution
@@ -15,6 +16,8 @@ SPEC = MethodSpec(
     ),
     asks=("internals",),
     smooth_inputs=True,
+    calls=Calls(gradients="1", shows="instance"),
+    contributes=False,
     completeness=False,
     reference="Springenberg et al., Striving for Simplicity: The All Convolutional Net, ICLR workshop 2015",
 )

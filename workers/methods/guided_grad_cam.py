@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.maps import channels_of, look, onto
@@ -18,6 +19,7 @@ SPEC = MethodSpec(
     smooth_inputs=True,
     params=(LAYER,),
     layer="map",
+    calls=Calls(gradients="2", shows="instance"),
     completeness=False,
     reference="Selvaraju et al., Grad-CAM, ICCV 2017",
 )

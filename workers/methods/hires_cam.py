@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.maps import channels_of, drawn, look
@@ -20,6 +21,7 @@ SPEC = MethodSpec(
     asks=("internals",),
     params=(LAYER, RELU),
     layer="map",
+    calls=Calls(gradients="1", shows="instance"),
     completeness=False,
     reference="Draelos & Carin, Use HiResCAM instead of Grad-CAM, arXiv 2011.08891, 2020",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.questions import Gradients, Solution
@@ -13,6 +14,7 @@ SPEC = MethodSpec(
     title="Input x gradient",
     summary="Each input element times the gradient at the instance: exact shares for a linear model with a zero baseline.",
     asks=("gradients",),
+    calls=Calls(gradients="1"),
     completeness=False,
     reference="Shrikumar, Greenside, Shcherbina & Kundaje, Not Just a Black Box, 2016, arXiv:1605.01713",
 )

@@ -8,6 +8,7 @@ nodes, and the best one is kept.
 
 from __future__ import annotations
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.quadrature import max_steps, refined, tolerance
@@ -19,6 +20,7 @@ SPEC = MethodSpec(
     summary="The gradient averaged on the straight path from baseline to instance, times their difference.",
     asks=("gradients",),
     params=(tolerance("the output difference"), max_steps(1)),
+    calls=Calls(gradients="max_steps", adaptive="tolerance > 0 and max_steps >= 48", least="16"),
     completeness=True,
     reference="Sundararajan, Taly & Yan, Axiomatic Attribution for Deep Networks, ICML 2017",
 )

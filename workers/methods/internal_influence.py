@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.parameters import LAYER, PATH_STEPS
@@ -16,6 +17,7 @@ SPEC = MethodSpec(
     smooth_inputs=True,
     params=(LAYER, PATH_STEPS),
     layer="any",
+    calls=Calls(gradients="max_steps"),
     completeness=False,
     reference="Leino et al., Influence-Directed Explanations for Deep Convolutional Networks, ITC 2018",
 )

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.coalitions import Coalitions, frozen
 from workers.game import Explaining, Game, Params
@@ -51,6 +52,11 @@ SPEC = MethodSpec(
             help="Stop when the largest standard error is at most this share of the attributions' range; 0: use all samples.",
         ),
         FEATURES,
+    ),
+    calls=Calls(
+        values="2 * min((samples - 2) // 2, 2 ** (players - 1) - 1)",
+        adaptive="tolerance > 0",
+        least="min(2 * min((samples - 2) // 2, 2 ** (players - 1) - 1), max(4 * players, 32))",
     ),
     completeness=True,
     random=True,

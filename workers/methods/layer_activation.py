@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.parameters import LAYER
@@ -14,6 +15,7 @@ SPEC = MethodSpec(
     asks=("internals",),
     params=(LAYER,),
     layer="any",
+    calls=Calls(gradients="1", shows="instance"),
     completeness=False,
     reference="Kokhlikyan et al., Captum, arXiv 2009.07896, 2020 (LayerActivation)",
 )

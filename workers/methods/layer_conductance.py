@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.game import Explaining, Game, Params
 from workers.parameters import LAYER
@@ -46,6 +47,7 @@ SPEC = MethodSpec(
         ),
     ),
     layer="any",
+    calls=Calls(gradients="max_steps", adaptive="tolerance > 0 and max_steps >= 96", least="96"),
     completeness=False,
     reference="Dhamdhere, Sundararajan & Yan, How Important Is a Neuron?, ICLR 2019",
 )

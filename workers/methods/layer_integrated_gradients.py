@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.parameters import LAYER
@@ -23,6 +24,7 @@ SPEC = MethodSpec(
     asks=("internals",),
     params=(LAYER, tolerance("the score's change"), max_steps(5, ", the ends included")),
     layer="any",
+    calls=Calls(gradients="max_steps", adaptive="tolerance > 0 and max_steps >= 52", least="20", shows="instance"),
     completeness=False,
     reference="Sundararajan, Taly & Yan, ICML 2017, at a layer; Captum (LayerIntegratedGradients)",
 )

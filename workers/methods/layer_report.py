@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from explainery.contract.layers import LayerSpec
 from workers import figures as layer_figures
@@ -32,6 +33,7 @@ SPEC = MethodSpec(
     params=(EVERY_LAYER,),
     layer="any",
     all_layers=True,
+    calls=Calls(gradients="rows"),
     completeness=False,
     reference="Glorot & Bengio, AISTATS 2010; He et al., ICCV 2015",
 )

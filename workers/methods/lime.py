@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.game import Explaining, Game, Params
 from workers.locally import local
@@ -45,6 +46,7 @@ SPEC = MethodSpec(
         ),
         FEATURES,
     ),
+    calls=Calls(values="min(samples - 2, 2 ** players - 2)"),
     completeness=False,
     random=True,
     reference='Ribeiro, Singh & Guestrin, "Why Should I Trust You?": Explaining the Predictions of Any Classifier, KDD 2016',

@@ -6,6 +6,7 @@ LRP is claimed by patents: whoever offers a service with it should know. An oper
 
 from __future__ import annotations
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from explainery.contract.errors import InvalidParameter
 from workers.game import Explaining, Game, Params
@@ -63,6 +64,7 @@ SPEC = MethodSpec(
         Param(name="low", type="number", help="The lowest value an input may have, for box; the row's own when not given."),
         Param(name="high", type="number", help="The highest value an input may have, for box; the row's own when not given."),
     ),
+    calls=Calls(gradients="1", shows="instance"),
     completeness=False,
     reference="Bach et al., Pixel-Wise Explanations by Layer-Wise Relevance Propagation, PLOS ONE 2015; Montavon et al. 2019",
 )

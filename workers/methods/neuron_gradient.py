@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.parameters import LAYER, UNIT
@@ -16,6 +17,7 @@ SPEC = MethodSpec(
     smooth_inputs=True,
     params=(LAYER, UNIT),
     layer="any",
+    calls=Calls(gradients="1"),
     completeness=False,
     reference="Kokhlikyan et al., Captum, arXiv 2009.07896, 2020 (NeuronGradient)",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.parameters import LAYER, UNIT
@@ -19,6 +20,7 @@ SPEC = MethodSpec(
     smooth_inputs=True,
     params=(LAYER, UNIT, tolerance("the unit's change"), max_steps(3, ", the two ends included")),
     layer="any",
+    calls=Calls(gradients="max_steps", adaptive="tolerance > 0 and max_steps >= 50", least="18"),
     completeness=False,
     reference="Sundararajan, Taly & Yan, ICML 2017, of a unit; Captum (NeuronIntegratedGradients)",
 )

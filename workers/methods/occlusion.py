@@ -7,17 +7,16 @@ mean over the windows that cover it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
-from explainery.contract.errors import InvalidParameter
 from explainery.contract.model_card import InputSpec
+from explainery.contract.windows import Sizes, refused, window_and_stride
 from workers.coalitions import Coalitions, frozen
 from workers.game import Explaining, Game, Params, Partition
 from workers.questions import Solution, Values
@@ -45,16 +44,13 @@ SPEC = MethodSpec(
             help="Step of the window, in the same form; at most the window's size. Not given: half of the window.",
         ),
     ),
+    calls=Calls(values="windows"),
     completeness=False,
     reference="Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014",
 )
 
-SHARE = 7
-"""The default window is a seventh of each axis: 32 of 224 pixels, in steps of 16."""
 MOST_CELLS = 2**25
 """Windows times atoms: a table of them is kept, and multiplied with the answers."""
-
-Sizes = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +66,7 @@ def players(inputs: Sequence[InputSpec], shapes: Mapping[str, Sizes], params: Pa
     labels: dict[str, NDArray[np.int64]] = {}
     covers: list[NDArray[np.bool_]] = []
     for spec in inputs:
-        window, stride = window_and_stride(spec, shapes[spec.name], params)
+        window, stride = _fitting(spec, shapes[spec.name], params)
         atoms, covered = cut(shapes[spec.name], window, stride)
         labels[spec.name] = atoms + sum(cover.shape[1] for cover in covers)
         covers.append(covered)
@@ -93,17 +89,12 @@ def cost(players: int, params: Params) -> int:
     return players
 
 
-def window_and_stride(spec: InputSpec, shape: Sizes, params: Params) -> tuple[Sizes, Sizes]:
-    """Both as one size per axis of a row. Raises InvalidParameter when they do not fit the input."""
-    window = _per_axis(spec, shape, params["window"], "window") or _default_window(spec, shape)
-    window = tuple(min(size, length) for size, length in zip(window, shape, strict=True))
-    stride = _per_axis(spec, shape, params["stride"], "stride") or tuple(math.ceil(size / 2) for size in window)
-    stride = tuple(step if axis in _sliding(spec, shape) else min(step, window[axis]) for axis, step in enumerate(stride))
-    if any(step > size for step, size in zip(stride, window, strict=True)):
-        raise _refused("stride", f"must be at most the window, or elements of input {spec.name} are never hidden")
+def _fitting(spec: InputSpec, shape: Sizes, params: Params) -> tuple[Sizes, Sizes]:
+    """Window and stride. Raises InvalidParameter when they do not fit the input, or make too many windows."""
+    window, stride = window_and_stride(spec, shape, params)
     windows, atoms = windows_and_atoms(shape, window, stride)
     if windows * atoms > MOST_CELLS:
-        raise _refused("stride", f"makes {windows} windows on input {spec.name}; choose a larger stride and window")
+        raise refused("stride", f"makes {windows} windows on input {spec.name}; choose a larger stride and window")
     return window, stride
 
 
@@ -115,38 +106,3 @@ def block_diagonal(tables: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
         whole[row : row + table.shape[0], column : column + table.shape[1]] = table
         row, column = row + table.shape[0], column + table.shape[1]
     return whole
-
-
-def _per_axis(spec: InputSpec, shape: Sizes, given: Any, name: str) -> Sizes | None:
-    """A size per axis of a row: axes that the window does not slide on are covered whole."""
-    if given is None:
-        return None
-    slides = _sliding(spec, shape)
-    sizes = [given] * len(slides) if isinstance(given, int) else list(given)
-    if len(sizes) == len(shape):
-        return tuple(sizes)
-    if len(sizes) != len(slides):
-        raise _refused(name, f"needs {len(slides)} or {len(shape)} sizes for input {spec.name}, or one for all")
-    placed = dict(zip(slides, sizes, strict=True))
-    return tuple(placed.get(axis, length) for axis, length in enumerate(shape))
-
-
-def _default_window(spec: InputSpec, shape: Sizes) -> Sizes:
-    """A seventh of each axis, two at least; words one by one, and a table's columns, where neighbours mean nothing."""
-    if spec.modality in ("tabular", "text"):
-        return tuple(1 for _ in shape)
-    slides = _sliding(spec, shape)
-    return tuple(max(2, round(length / SHARE)) if axis in slides else length for axis, length in enumerate(shape))
-
-
-def _sliding(spec: InputSpec, shape: Sizes) -> Sizes:
-    """The axes of a row that the window slides on: height and width, time, or all."""
-    if spec.modality == "image":
-        return tuple(str(spec.layout).index(axis) - 1 for axis in "HW")
-    if spec.modality == "series":
-        return (str(spec.layout or "NT").index("T") - 1,)
-    return tuple(range(len(shape)))
-
-
-def _refused(name: str, message: str) -> InvalidParameter:
-    return InvalidParameter(f"params.{name} {message}.", [{"loc": f"params.{name}", "msg": message}])

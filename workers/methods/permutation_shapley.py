@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.coalitions import every_coalition, every_weight
 from workers.game import Explaining, Game, Params
@@ -47,6 +48,11 @@ SPEC = MethodSpec(
             help="Stop when the largest standard error is at most this share of the attributions' range; 0: use all samples.",
         ),
         FEATURES,
+    ),
+    calls=Calls(
+        values="0 if players == 1 else min(2 ** players - 2, (samples - 2) // (2 * players - 2) * (2 * players - 2))",
+        adaptive="tolerance > 0",
+        least="0 if players == 1 else min(2 ** players - 2, 16 * (players - 1))",
     ),
     completeness=True,
     random=True,

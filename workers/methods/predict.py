@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from explainery.contract.model_card import OutputSpec
 from workers.frame import Frame
@@ -17,6 +18,7 @@ SPEC = MethodSpec(
     summary="What the model answers for each row: the explained output, whole, whatever the target.",
     asks=("values",),
     level="job",
+    calls=Calls(values="rows"),
     completeness=False,
     reference="The model itself; Open Inference Protocol v2 (infer), KServe V1 (:predict)",
 )

@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from explainery.contract.model_card import InputSpec
+from explainery.contract.windows import sliding
 from workers.coalitions import every_coalition
 from workers.game import Explaining, Game, Params, Partition
 from workers.questions import Solution, Values
@@ -50,6 +52,9 @@ SPEC = MethodSpec(
         ),
         Param(name="share", type="number", default=0.5, minimum=0.01, maximum=0.99, help="Odds that a cell is shown."),
     ),
+    calls=Calls(
+        values="2 ** places - 2 if not smooth and share == 0.5 and places > 1 and 2 ** places <= samples else samples - 2"
+    ),
     completeness=False,
     random=True,
     reference="Petsiuk, Das & Saenko, RISE: Randomized Input Sampling for Explanation of Black-box Models, BMVC 2018",
@@ -71,7 +76,7 @@ def players(inputs: Sequence[InputSpec], shapes: Mapping[str, tuple[int, ...]], 
     labels, fields, count = {}, [], 0
     for spec in inputs:
         shape = shapes[spec.name]
-        axes = _space(spec, shape)
+        axes = sliding(spec, shape)
         size = tuple(shape[axis] for axis in axes)
         along = [size[axes.index(axis)] if axis in axes else 1 for axis in range(len(shape))]
         place = np.arange(math.prod(size), dtype=np.int64).reshape(along)
@@ -104,16 +109,6 @@ def explain(game: Game, params: Params) -> Explaining:
 def cost(players: int, params: Params) -> int:
     """Evaluations one row may cost."""
     return int(params["samples"]) - 2
-
-
-def _space(spec: InputSpec, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes of a row that places lie along: height and width, time, or all."""
-    if spec.modality == "image":
-        layout = str(spec.layout)[1:]
-        return layout.index("H"), layout.index("W")
-    if spec.modality == "series":
-        return (str(spec.layout or "NT").index("T") - 1,)
-    return tuple(range(len(shape)))
 
 
 def _enumerates(fields: tuple[Field, ...], samples: int, share: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.questions import Gradients, Solution
@@ -13,6 +14,8 @@ SPEC = MethodSpec(
     title="Saliency (gradient)",
     summary="How fast the output changes with each input element: the signed gradient at the instance.",
     asks=("gradients",),
+    calls=Calls(gradients="1"),
+    contributes=False,
     completeness=False,
     reference="Simonyan, Vedaldi & Zisserman, Deep Inside Convolutional Networks, ICLR workshop 2014",
 )

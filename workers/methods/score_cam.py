@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from explainery.contract.model_card import InputSpec
 from workers.game import Explaining, Game, Params, Partition
@@ -37,6 +38,7 @@ SPEC = MethodSpec(
         ),
     ),
     layer="map",
+    calls=Calls(values="samples", gradients="1", adaptive="1", least="1"),
     completeness=False,
     reference="Wang et al., Score-CAM, CVPR workshop 2020",
 )

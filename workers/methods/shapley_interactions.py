@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import gammaln
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.coalitions import every_coalition, every_weight, frozen
 from workers.game import Explaining, Game, Params
@@ -28,6 +29,7 @@ SPEC = MethodSpec(
     ),
     asks=("values",),
     params=(FEATURES,),
+    calls=Calls(values="2 ** players - 2"),
     completeness=True,
     reference=(
         "Grabisch & Roubens, An axiomatic approach to the concept of interaction among players in cooperative games, 1999; "

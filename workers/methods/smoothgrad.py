@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.noisy import NOISE_PARAMS, noisy
@@ -15,6 +16,8 @@ SPEC = MethodSpec(
     summary="The signed gradient averaged over copies of the instance with Gaussian noise: saliency without its speckle.",
     asks=("gradients",),
     params=NOISE_PARAMS,
+    calls=Calls(gradients="samples"),
+    contributes=False,
     completeness=False,
     random=True,
     one_baseline=True,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from explainery.contract.concept_sets import ConceptSets, read_sets
 from explainery.contract.errors import InvalidInput, InvalidParameter
@@ -49,6 +50,7 @@ SPEC = MethodSpec(
             help="The p-value below which a concept is called significant; it is shared out over the concepts of a job.",
         ),
     ),
+    calls=Calls(gradients="rows"),
     completeness=False,
     reference="Kim et al., Interpretability Beyond Feature Attribution (TCAV), ICML 2018",
 )

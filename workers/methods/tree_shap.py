@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.parameters import FEATURES
@@ -18,6 +19,7 @@ SPEC = MethodSpec(
     ),
     asks=("trees",),
     params=(FEATURES,),
+    calls=Calls(values="1"),
     completeness=True,
     reference="Lundberg et al., From local explanations to global understanding with explainable AI for trees, 2020",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.noisy import NOISE_PARAMS, noisy
@@ -13,6 +14,8 @@ SPEC = MethodSpec(
     summary="How much the gradient varies among copies of the instance with Gaussian noise: where the model bends.",
     asks=("gradients",),
     params=NOISE_PARAMS,
+    calls=Calls(gradients="samples"),
+    contributes=False,
     completeness=False,
     random=True,
     one_baseline=True,

@@ -52,6 +52,17 @@ def test_scripts_get_the_result_document(run, rows):
     assert document["seed"] == 7
 
 
+def test_an_estimate_is_told_and_nothing_enters(run, rows, service):
+    with Client(service.url) as client:
+        before = len(list(client.jobs()))
+        told = explain(run, rows, "--estimate", "--decision-id", "never")
+        assert told.exit_code == exits.OK, told.stderr
+        assert "model evaluations     16" in told.stdout
+        assert json.loads(explain(run, rows, "--estimate", "--json").stdout)["model_evaluations"]["exact"] is True
+        assert len(list(client.jobs())) == before
+    assert explain(run, rows, "--budget", "15").exit_code == exits.REFUSED
+
+
 def test_no_wait_prints_the_job(run, rows, service):
     told = explain(run, rows, "--no-wait")
     with Client(service.url) as client:
