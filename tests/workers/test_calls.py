@@ -33,6 +33,14 @@ FRUGAL: dict[str, dict[str, Any]] = {
     "lime": {"samples": 60},
     "rise": {"samples": 70},
     "score_cam": {"samples": 3},
+    "owen": {"samples": 150},
+    "sobol": {"samples": 100},
+    "hsic": {"samples": 60},
+    "guided_ig": {"max_steps": 9},
+    "blur_ig": {"max_steps": 70},
+    "xrai": {"max_steps": 70},
+    "integrated_gradients": {"max_steps": 70},
+    "permutation_importance": {"repeats": 3},
     "activation_maximization": {"steps": 9, "starts": 2},
     "tcav": {"sets": [*["example"] * 5, *["c"] * 5, *(f"random/{k}" for k in range(3) for _ in range(5))]},
 }
@@ -102,12 +110,14 @@ def check(job: JobSpec, cost: Cost) -> bool:
 
 ADAPTIVE = {
     "kernel_shap", "permutation_shapley", "expected_gradients", "score_cam", "integrated_gradients", "layer_conductance",
-    "layer_integrated_gradients", "neuron_integrated_gradients",
+    "layer_integrated_gradients", "neuron_integrated_gradients", "owen", "blur_ig", "xrai",
 }  # fmt: skip
+FOLLOWS_DATA = {"counterfactual", "anchors", "ice", "partial_dependence"}
+"""What a table's rows decide: how many values a feature takes, how far the outcome is. They say no calls; a guess is made."""
 
 
 @pytest.mark.parametrize("background", [0, 2])
-@pytest.mark.parametrize("method", sorted(PLUGINS))
+@pytest.mark.parametrize("method", sorted(set(PLUGINS) - FOLLOWS_DATA))
 def test_the_calls_of_every_method_are_foretold(lab: Local, shelf: Shelf, method: str, background: int) -> None:
     spec, tried = PLUGINS[method].SPEC, 0
     if background and spec.level == "job":
@@ -127,7 +137,7 @@ def test_the_calls_of_every_method_are_foretold(lab: Local, shelf: Shelf, method
                 continue
             exact = check(admitted.spec, cost)
             assert exact or method in ADAPTIVE, (model, params)
-            assert exact is not (method in ADAPTIVE and params.get("tolerance") != 0) or method == "expected_gradients"
+            assert exact is not (method in ADAPTIVE and params.get("tolerance") != 0) or method in ("expected_gradients", "owen")
             tried += 1
     assert tried
 
@@ -161,4 +171,4 @@ def test_a_baseline_that_is_known_from_before_costs_the_same(lab: Local, shelf: 
 
 def test_methods_say_what_they_ask() -> None:
     for name, plugin in PLUGINS.items():
-        assert plugin.SPEC.calls is not None, f"{name} says no calls"
+        assert (plugin.SPEC.calls is None) is (name in FOLLOWS_DATA), name

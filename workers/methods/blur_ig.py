@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.game import Explaining, Game, InputView, Params
 from workers.quadrature import ADVICE, completeness_gap, max_steps, stages, tolerance
@@ -41,6 +42,8 @@ SPEC = MethodSpec(
         tolerance("the output difference"),
         max_steps(2),
     ),
+    calls=Calls(gradients="max_steps", adaptive="tolerance > 0 and max_steps >= 49", least="17"),
+    one_baseline=True,
     completeness=True,
     modality="image",
     reference="Xu, Venugopalan & Sundararajan, Attribution in Scale and Space, CVPR 2020",

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.game import Explaining, Game, Params
 from workers.quadrature import ADVICE, completeness_gap
@@ -61,6 +62,7 @@ SPEC = MethodSpec(
             help="Completeness gap up to which the answer counts as converged; 0: not judged.",
         ),
     ),
+    calls=Calls(gradients="max_steps"),
     completeness=True,
     smooth_inputs=True,
     reference="Kapishnikov et al., Guided Integrated Gradients: an Adaptive Path Method for Removing Noise, CVPR 2021",

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.coalitions import Coalitions, every_coalition, frozen
 from workers.dependence import jackknifed, kernel, sampled, whole
@@ -37,6 +38,8 @@ SPEC = MethodSpec(
         ),
         FEATURES,
     ),
+    calls=Calls(values="min(samples - 2, 2 ** players - 2)"),
+    contributes=False,
     completeness=False,
     random=True,
     reference=(

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.game import Explaining, Game, Params
 from workers.hierarchy import Tree, coalitions_of, enumerated
@@ -59,6 +60,11 @@ SPEC = MethodSpec(
             help="Stop when the largest standard error is at most this share of the attributions' range; 0: use all samples.",
         ),
         FEATURES,
+    ),
+    calls=Calls(
+        values="0 if players == 1 else samples - 2",
+        adaptive="1",
+        least="0 if samples < 2 * players else 2 * players - 2",
     ),
     completeness=True,
     random=True,

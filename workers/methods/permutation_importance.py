@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from explainery.contract.errors import InvalidInput
 from workers.draws import generator
@@ -48,6 +49,7 @@ SPEC = MethodSpec(
         Param(name="repeats", type="integer", default=10, minimum=2, maximum=10_000, help="Shuffles of each feature."),
         FEATURES,
     ),
+    calls=Calls(values="rows * (1 + repeats * players)"),
     completeness=False,
     random=True,
     reference="Breiman, Random Forests, 2001; Fisher, Rudin & Dominici, All Models are Wrong, but Many are Useful, JMLR 2019",

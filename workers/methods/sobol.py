@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.stats import qmc
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.coalitions import frozen
 from workers.draws import generator
@@ -50,6 +51,8 @@ SPEC = MethodSpec(
         ),
         FEATURES,
     ),
+    calls=Calls(values="0 if samples - 2 < 2 * players + 4 else (players + 2) * ((samples - 2) // (players + 2))"),
+    contributes=False,
     completeness=False,
     random=True,
     max_players=10_000,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, InputView, Params
 from workers.quadrature import max_steps, refined, tolerance
@@ -24,6 +25,7 @@ SPEC = MethodSpec(
     ),
     asks=("gradients",),
     params=(tolerance("the output difference"), max_steps(1)),
+    calls=Calls(gradients="max_steps", adaptive="tolerance > 0 and max_steps >= 48", least="16"),
     completeness=True,
     modality="image",
     reference="Kapishnikov, Bolukbasi, Viegas & Terry, XRAI: Better Attributions Through Regions, ICCV 2019",
