@@ -51,6 +51,7 @@ class Settings:
         True, "Keep the inputs of jobs that succeeded as long as their results: figures show them.", "0 or 1"
     )
     tombstone_ttl_s: int = _setting(30 * 86400, "How long a forgotten id answers 410 and not 404.", "seconds", 1)
+    idempotency_ttl_s: int = _setting(86400, "How long an Idempotency-Key is remembered.", "seconds", 1)
     max_body_bytes: int = _setting(64 * 2**20, "Largest request body.", "bytes", 1)
     max_rows: int = _setting(4096, "Most rows one job may have.", "rows", 1)
     max_waiting: int = _setting(100_000, "Most jobs that may wait; past it, 503.", "jobs", 1)

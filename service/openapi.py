@@ -36,9 +36,24 @@ SYNC_PREFER = {
     **PREFER,
     "description": "`respond-async`: answer 202 and the job. `wait=N`: wait at most N seconds. Else wait for the answer.",
 }
+SUBMITTED: list[dict[str, Any]] = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 512},
+        "description": "The same key and the same request again: the first job, for 24 hours. Another request: 422.",
+    },
+    {
+        "name": "Cancel-After",
+        "in": "header",
+        "schema": TEXT,
+        "description": "Seconds, or like `90s`, `5m`, `1h30m`: the job is canceled unless it has ended by then.",
+    },
+]
+"""Headers of every operation that makes a job."""
 IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": TEXT, "description": "The ETag of the job as it is known."}
 PARAMETERS: dict[str, list[dict[str, Any]]] = {
-    "submit_explanation": [PREFER],
+    "submit_explanation": [PREFER, *SUBMITTED],
     "get_explanation": [PREFER, IF_NONE_MATCH],
     "get_figure": [
         {"name": "row", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
@@ -55,7 +70,7 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     ],
 }
 """Parameters by operation, besides those of the path."""
-PARAMETERS |= {name: [SYNC_PREFER] for name in ("explain_v1", "predict_v1", "infer_v2", "explain_torchserve")}
+PARAMETERS |= {name: [SYNC_PREFER, *SUBMITTED] for name in ("explain_v1", "predict_v1", "infer_v2", "explain_torchserve")}
 BODIES = {
     "submit_explanation": ("application/json", "JobRequest"),
     "add_model": ("multipart/form-data", "NewModel"),

@@ -1,6 +1,6 @@
 -- Shared by every step: `scripting.py` puts it behind the step's first line, after the constants it writes:
 --   ALLOWED          contract.job.TRANSITIONS: ALLOWED[from][to]
---   LEASE, RESULT_TTL, RECORD_TTL, TOMBSTONE_TTL, OFFER_TTL, BATCH_AGE, MAX_AGE    milliseconds
+--   LEASE, RESULT_TTL, RECORD_TTL, TOMBSTONE_TTL, OFFER_TTL, BATCH_AGE, MAX_AGE, IDEMPOTENCY_TTL    milliseconds
 --   AFFINITY         microseconds of compute
 --   MAX_ATTEMPTS     workers a job may lose;  MAX_RETRIES  failures of its own a job may have;  MODEL_DEATHS  workers a model may
 --   MAX_WAITING, MAX_BYTES, TENANT_RUNNING    bounds; 0: none (TENANT_RUNNING)
@@ -20,7 +20,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local CLASSES = { 'interactive', 'batch' }
 local FIELDS = { 'state', 'group', 'model', 'decision', 'rows', 'order', 'deadline', 'worker', 'fence', 'losses', 'failures',
-  'tenant', 'priority', 'cost', 'tag', 'spot', 'follows', 'content', 'result_of', 'created', 'size', 'attempts', 'quarantined' }
+  'tenant', 'priority', 'cost', 'tag', 'spot', 'follows', 'content', 'result_of', 'created', 'size', 'attempts', 'quarantined', 'cancel_at' }
 
 -- The record as a table (missing fields are false), or nil.
 local function fetch(id)
@@ -31,8 +31,13 @@ local function fetch(id)
   return job
 end
 
+-- When a job ends by itself: at its deadline, or when its client wants it canceled, whichever is sooner.
+local function last_moment(job)
+  return math.min(tonumber(job.deadline or math.huge), tonumber(job.cancel_at or math.huge))
+end
+
 local function overdue(job)
-  return job.deadline and tonumber(job.deadline) <= now
+  return last_moment(job) <= now
 end
 
 -- Write fields, raise the revision, tell whoever waits for a change.
@@ -205,7 +210,7 @@ end
 -- Out of its spot or out of the worker's hands, whichever it is in.
 local function let_go(job)
   if job.state == 'queued' then leave_spot(job) elseif job.state == 'running' then leave_worker(job) end
-  if job.deadline then redis.call('ZREM', key('deadlines'), job.id) end
+  if job.deadline or job.cancel_at then redis.call('ZREM', key('deadlines'), job.id) end
 end
 
 --- Payloads: a value that lies elsewhere is known by its digest, and held by whom it belongs to until a time
@@ -350,6 +355,14 @@ end
 -- End a job over its worker's head: the fence rises, so what the worker still writes is refused.
 local function close_fenced(job, to, ...)
   return close(job, to, 'fence', job.fence + 1, ...)
+end
+
+-- End a job whose last moment is over: canceled where its client asked for that, else expired.
+local function close_late(job)
+  if tonumber(job.cancel_at or math.huge) <= tonumber(job.deadline or math.huge) then
+    return close_fenced(job, 'canceled', 'error', CANCEL_ERROR)
+  end
+  return close_fenced(job, 'expired', 'error', DEADLINE_ERROR)
 end
 
 --- Back into the queue

@@ -8,7 +8,7 @@ local worker, not_ours = ARGV[1], {}
 
 local function renew(job, done, total, unit)
   if overdue(job) then
-    close_fenced(job, 'expired', 'error', DEADLINE_ERROR)
+    close_late(job)
     return false
   end
   redis.call('ZADD', key('running'), now + LEASE, job.id)
