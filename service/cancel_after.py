@@ -1,4 +1,4 @@
-"""The `Cancel-After` header, as Replicate's API has it: seconds, or 90s, 5m, 1h30m; the job is canceled unless it has ended by then."""
+"""The `Cancel-After` header, as Replicate's API has it: seconds, or 90s, 5m, 1h30m, after which a job is canceled."""
 
 from __future__ import annotations
 

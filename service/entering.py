@@ -18,7 +18,7 @@ from service.tenant import HEADER, read_tenant
 
 @dataclass(eq=False)
 class Entry:
-    """A job that may enter, and has not yet. `repeats`: it has, by an earlier request of the same key; then `id` is that one's."""
+    """A job that may enter, and has not yet. `repeats`: an earlier request of the same key has made it; `id` is that one's."""
 
     context: Parts
     id: str
@@ -33,8 +33,9 @@ class Entry:
         """Admit it and ring for a worker; say whether it has its answer already."""
         if self.spec is None:
             return False
-        how = {"fresh": self.fresh, "once": self.once, "cancel_after_s": self.cancel_after_s}
-        admission = self.context.jobs.admit(self.spec, self.inputs, **how)
+        admission = self.context.jobs.admit(
+            self.spec, self.inputs, fresh=self.fresh, once=self.once, cancel_after_s=self.cancel_after_s
+        )
         self.context.bell.ring(admission.ring)
         if admission.repeated is not None:
             self.id, self.repeats = admission.repeated, True
