@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, request
 
 from explainery.contract.errors import InvalidParameter, JobNotSucceeded, SyncLimitReached
+from explainery.contract.events import JOBS
 from explainery.contract.job import Job, JobRequest, JobState
 from explainery.contract.result import Result
 from explainery.contract.tensors import unpack_result
 from service.answers import job_answer
-from service.documents import JOBS
 from service.entering import Entry, prepared
 from service.faults import refusal
 from service.parts import Parts, parts

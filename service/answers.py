@@ -10,8 +10,9 @@ import orjson
 from flask import Response, request
 
 from explainery.contract.errors import NotAcceptable
+from explainery.contract.events import JOBS
 from explainery.contract.job import Job
-from service.documents import JOBS, job_document
+from service.documents import job_document
 from service.idempotency import REPLAYED
 
 POLL_S = 1

@@ -52,6 +52,12 @@ SUBMITTED: list[dict[str, Any]] = [
 ]
 """Headers of every operation that makes a job."""
 IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": TEXT, "description": "The ETag of the job as it is known."}
+LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "schema": {"type": "string", "pattern": r"^\d{1,19}-\d{1,19}$"},
+    "description": "The `id` of the last event that came: go on behind it.",
+}
 PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "submit_explanation": [PREFER, *SUBMITTED],
     "get_explanation": [PREFER, IF_NONE_MATCH],
@@ -61,6 +67,8 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
         {"name": "layer", "in": "query", "schema": TEXT, "description": "Of a method that looks at several layers."},
         {"name": "head", "in": "query", "schema": {"type": "integer", "minimum": 0}, "description": "Of attention: one head."},
     ],
+    "stream_explanation_events": [LAST_EVENT_ID],
+    "stream_events": [LAST_EVENT_ID],
     "list_explanations": [
         {"name": "status", "in": "query", "schema": {"type": "string", "enum": [state.value for state in JobState]}},
         {"name": "model", "in": "query", "schema": TEXT},
@@ -100,6 +108,12 @@ def infer_answers(json: str, binary: str) -> dict[Any, Any]:
     return {200: {"description": "The answer.", "content": content}, 202: {"description": "Accepted.", "content": {}}}
 
 
+def stream_answers() -> dict[Any, Any]:
+    """The responses of event streams."""
+    content: dict[str, Any] = {"text/event-stream": {"schema": TEXT}}
+    return {200: {"description": "Events as they come.", "content": content}, 204: {"description": "Nothing will come."}}
+
+
 def figure_answers(forms: Mapping[str, str]) -> dict[Any, Any]:
     """The responses of the figure route: a form each. `forms`: suffix -> media type."""
     content: dict[str, Any] = {media_type: {} for media_type in forms.values()}
@@ -131,7 +145,7 @@ def document(spec: Any) -> Any:
 
 def _as_the_wire_writes(schemas: dict[str, Any]) -> None:
     """Add what a job and a result gain on their way out."""
-    links = dict.fromkeys(("self", "result", "cancel"), TEXT) | {"events": {"type": ["string", "null"]}}
+    links = dict.fromkeys(("self", "result", "cancel", "events"), TEXT)
     schemas["Job"]["properties"]["links"] = {"type": "object", "properties": links}
     schemas["Attribution"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
     schemas["MapInfo"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}

@@ -10,6 +10,8 @@ from flask import current_app
 from explainery.settings import Settings
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
+from explainery.store.events import EventStore
+from explainery.store.hub import Hub
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.watch import Watcher
@@ -27,6 +29,8 @@ class Parts:
     catalogue: CatalogueStore
     layers: LayerStore
     watcher: Watcher
+    events: EventStore
+    hub: Hub
     bell: Bell
     metrics: Metrics
     drawings: Drawings

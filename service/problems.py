@@ -35,6 +35,7 @@ STATUSES: dict[type[ExplaineryError], int] = {
     errors.FiguresUnavailable: 501,
     errors.DrawingBusy: 503,
     errors.QueueFull: 503,
+    errors.TooManyStreams: 503,
     errors.StoreUnavailable: 503,
     errors.CatalogueUnavailable: 503,
     errors.NoWorker: 503,

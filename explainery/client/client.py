@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 
 from explainery.client.body import rows
+from explainery.client.events import Event, listen
 from explainery.client.outcome import ExplanationResult, read_job, read_result
 from explainery.client.problems import JobFailed, ServiceError, WaitTimedOut
 from explainery.client.transport import Transport
@@ -35,6 +36,7 @@ class Client:
 
     def __init__(self, base_url: str = "http://127.0.0.1:8080", *, timeout_s: float = 30.0, retries: int = 4) -> None:
         self._transport = Transport(base_url, timeout_s, retries)
+        self._retries = retries
 
     def submit(
         self,
@@ -89,6 +91,15 @@ class Client:
             if answer.status_code != httpx.codes.NOT_MODIFIED:
                 return answer
         return None
+
+    def events(self, job: Job | str | None = None, *, after: str | None = None) -> Iterator[Event]:
+        """What becomes of a job, as it happens and until it has ended; without a job, of all jobs, and without end.
+
+        `after`: the id of the last event that came, behind which to go on; else a job's stream begins with how it stands, and
+        that of all jobs now. Connections that break are made again, and lose none.
+        """
+        path = "/v1/events" if job is None else f"{_JOBS}/{_id(job)}/events"
+        return listen(self._transport, path, after, self._retries)
 
     def result(self, job: Job | str) -> ExplanationResult:
         """The result of a job that succeeded.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -48,6 +50,15 @@ class Transport:
         """Write, once: whether what broke off arrived cannot be known."""
         return _checked(self._send(verb, path, wait_s, options))
 
+    @contextmanager
+    def stream(self, path: str, silence_s: float, headers: dict[str, str]) -> Iterator[httpx.Response]:
+        """Read an answer as it comes; it may be silent for `silence_s`. What breaks meanwhile is ServiceUnreachable, too."""
+        timeout = httpx.Timeout(self._timeout_s, read=silence_s)
+        with self._failures(), self._http.stream("GET", path, timeout=timeout, headers=headers) as response:
+            if not response.is_success:
+                response.read()
+            yield _checked(response)
+
     def peek(self, path: str) -> httpx.Response:
         """Read once and whatever the status is."""
         return self._send("GET", path, 0.0, {})
@@ -64,8 +75,13 @@ class Transport:
 
     def _send(self, verb: str, path: str, wait_s: float, options: dict[str, Any]) -> httpx.Response:
         timeout = httpx.Timeout(self._timeout_s, read=self._timeout_s + wait_s)
-        try:
+        with self._failures():
             return self._http.request(verb, path, timeout=timeout, **options)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
         except httpx.ConnectError:
             raise ServiceUnreachable(f"No service answers at {self._base_url}; start one with `explainery up`") from None
         except httpx.TransportError as error:

@@ -227,6 +227,13 @@ class DrawingBusy(ExplaineryError):
     retryable = True
 
 
+class TooManyStreams(ExplaineryError):
+    """As many event streams are open as may be."""
+
+    code = "too_many_streams"
+    retryable = True
+
+
 class StoreUnavailable(ExplaineryError):
     """Redis does not answer, or refuses writes."""
 

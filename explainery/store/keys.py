@@ -54,6 +54,8 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | verdict:<digest>:<kind> | string, JSON: what the trial of a model's files has shown workers of that kind | trial_ttl_s after the trial; a refusal after an hour at most | the worker that held the trial |
 | trying:<digest>:<kind> | string, the worker that holds the trial of these files now | with the trial, or when it must have ended | the worker that holds the trial |
 | layers:<digest> | string, JSON: the layers of a model | trial_ttl_s after a worker said so last | a worker that has looked into it, or taken its trial's verdict |
+| events:<tenant> | stream: a job, the state it came into or that it was forgotten, its revision, when (ms) | events_ttl_s after the last | every step that moves or forgets a job |
+| progress:<tenant> | stream: a job and how far it is | a minute after the last | renew |
 | changes | pub/sub channel: the id of a job that changed, and its state (none: forgotten) | - | every step |
 
 Indexes are ordered by admission, not by time: the order is unique, so a page never repeats or skips a job.

@@ -71,6 +71,8 @@ def _constants(settings: Settings) -> str:
         "OFFER_TTL": DAY_MS,
         "BATCH_AGE": round(settings.batch_age_s * 1000),
         "MAX_AGE": round(settings.max_age_s * 1000),
+        "EVENTS_TTL": settings.events_ttl_s * 1000,
+        "EVENTS": settings.events_kept,
         "IDEMPOTENCY_TTL": settings.idempotency_ttl_s * 1000,
         "AFFINITY": round(settings.affinity_s * 1e6),
         "MAX_ATTEMPTS": settings.max_attempts,

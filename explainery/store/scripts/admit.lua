@@ -116,7 +116,7 @@ end
 if other then
   redis.call('ZADD', key('followers', other.id), order, id)
   if priority == 'interactive' then hurry(other) end
-  redis.call('PUBLISH', key('changes'), id .. ' queued')
+  tell(job, 'queued', 1)
   count('attached')
   return { 'attached', other.id }
 end
@@ -126,5 +126,5 @@ hold_payload(ARGV[9], 'inputs:' .. id, '+inf')
 add('sums', 'input_bytes', job.size)
 if content ~= '' then redis.call('SET', key('same', content), id, 'PX', RECORD_TTL) end
 stand(job, 'line')
-redis.call('PUBLISH', key('changes'), id .. ' queued')
+tell(job, 'queued', 1)
 return { 'queued', call(group) or '' }
