@@ -12,7 +12,9 @@ from explainery.settings import Settings, load
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
 from explainery.store.connection import connect
+from explainery.store.events import EventStore
 from explainery.store.figures import look
+from explainery.store.hub import Hub
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.runs import RunStore
@@ -35,6 +37,7 @@ from service.routes import (
     results,
     torchserve,
 )
+from service.routes import events as event_routes
 from service.trace import trace_requests
 
 
@@ -51,7 +54,19 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     app.spec_processor(document)
     trace_requests(app)
     register_problems(app)
-    for routes in (explanations, estimates, results, figures, models, methods, kserve_v1, open_inference, torchserve, health):
+    for routes in (
+        explanations,
+        estimates,
+        event_routes,
+        results,
+        figures,
+        models,
+        methods,
+        kserve_v1,
+        open_inference,
+        torchserve,
+        health,
+    ):
         app.register_blueprint(routes.blueprint)
     return app
 
@@ -60,6 +75,8 @@ def join(settings: Settings) -> Parts:
     """The parts of one process."""
     redis = connect(settings)
     jobs, catalogue = JobStore(redis, settings), CatalogueStore(redis, settings)
+    events = EventStore(redis, settings)
+    hub = Hub(events, settings.max_streams)
     return Parts(
         settings=settings,
         jobs=jobs,
@@ -67,8 +84,10 @@ def join(settings: Settings) -> Parts:
         layers=LayerStore(redis, settings),
         runs=RunStore(redis),
         watcher=Watcher(redis),
+        events=events,
+        hub=hub,
         bell=Bell(settings),
-        metrics=Metrics(partial(look, redis), catalogue),
+        metrics=Metrics(partial(look, redis), catalogue, hub.open_streams),
         drawings=Drawings(),
         log=request_log(),
     )

@@ -10,6 +10,8 @@ from flask import current_app
 from explainery.settings import Settings
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
+from explainery.store.events import EventStore
+from explainery.store.hub import Hub
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.runs import RunStore
@@ -29,6 +31,8 @@ class Parts:
     layers: LayerStore
     runs: RunStore
     watcher: Watcher
+    events: EventStore
+    hub: Hub
     bell: Bell
     metrics: Metrics
     drawings: Drawings

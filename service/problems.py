@@ -20,6 +20,7 @@ RETRY_AFTER_S = 2
 
 STATUSES: dict[type[ExplaineryError], int] = {
     errors.MalformedBody: 400,
+    errors.InvalidIdempotencyKey: 400,
     errors.JobNotFound: 404,
     errors.UploadsOff: 403,
     errors.UnknownFigure: 404,
@@ -34,6 +35,7 @@ STATUSES: dict[type[ExplaineryError], int] = {
     errors.FiguresUnavailable: 501,
     errors.DrawingBusy: 503,
     errors.QueueFull: 503,
+    errors.TooManyStreams: 503,
     errors.StoreUnavailable: 503,
     errors.CatalogueUnavailable: 503,
     errors.NoWorker: 503,
@@ -51,6 +53,7 @@ MODELS = (errors.UnknownModel, errors.UnknownModelVersion)
 FAILURES = {
     "input_undecodable": 422,
     "deadline_exceeded": 504,
+    "cancel_after_passed": 409,
     "time_limit_exceeded": 504,
 }
 """By the code of a job's error, where a protocol waits for the answer: 503 for others that may pass, 500 for the rest."""

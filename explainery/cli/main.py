@@ -15,6 +15,7 @@ COMMANDS = {
     "explain": "explain",
     "plot": "plot",
     "jobs": "jobs",
+    "watch": "watch",
     "models": "models",
     "methods": "methods",
     "status": "status",

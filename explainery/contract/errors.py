@@ -68,6 +68,18 @@ class PayloadTooLarge(RequestRefused):
         self.unit = unit
 
 
+class InvalidIdempotencyKey(RequestRefused):
+    """The Idempotency-Key is not one that can be kept."""
+
+    code = "invalid_idempotency_key"
+
+
+class IdempotencyKeyReused(RequestRefused):
+    """The Idempotency-Key was used before, for another request."""
+
+    code = "idempotency_key_reused"
+
+
 class UnknownModel(RequestRefused):
     """No live or remembered worker offers a model of that name."""
 
@@ -222,6 +234,13 @@ class DrawingBusy(ExplaineryError):
     """As many figures are being drawn as may be at once."""
 
     code = "drawing_busy"
+    retryable = True
+
+
+class TooManyStreams(ExplaineryError):
+    """As many event streams are open as may be."""
+
+    code = "too_many_streams"
     retryable = True
 
 
@@ -403,6 +422,12 @@ class DeadlineExceeded(ComputeError):
     """The job's deadline passed before it could finish."""
 
     code = "deadline_exceeded"
+
+
+class CancelAfterPassed(ComputeError):
+    """The client wanted the job canceled after a time, and that is over."""
+
+    code = "cancel_after_passed"
 
 
 class TimeLimitExceeded(ComputeError):

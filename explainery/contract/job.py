@@ -226,6 +226,8 @@ class Job(BaseModel):
     started_at: str | None
     finished_at: str | None
     deadline_at: str | None
+    cancel_at: str | None = None
+    """When it is canceled if it has not ended: `Cancel-After`."""
     attempts: int
     error: JobError | None
     tenant: str = DEFAULT_TENANT

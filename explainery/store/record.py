@@ -51,6 +51,7 @@ def read_job(record: Record) -> Job:
         started_at=_time(record, b"started"),
         finished_at=_time(record, b"finished"),
         deadline_at=_time(record, b"deadline"),
+        cancel_at=_time(record, b"cancel_at"),
         attempts=int(record[b"attempts"]),
         tenant=spec.tenant,
         estimate=spec.estimate,
