@@ -66,6 +66,14 @@ class TensorIn(_Strict):
     data: Any
 
 
+class CheckIn(BaseModel):
+    """A quality check by name, with its own parameters beside it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+
+    check: str
+
+
 class JobRequest(_Strict):
     """The body of `POST /v1/explanations`. What the values mean for a given model is checked by admission."""
 
@@ -87,6 +95,9 @@ class JobRequest(_Strict):
     decision_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     deadline_s: Annotated[float, Field(gt=0, le=366 * 86400, allow_inf_nan=False)] | None = None
     priority: Priority = "interactive"
+    quality: list[str | CheckIn] = Field(
+        default=[], description='Checks of each explanation: names from `/v1/quality-checks`, or {"check": name, ...}.'
+    )
     fresh: bool = Field(default=False, description="Compute it anew, although the same was asked before.")
 
 
@@ -115,6 +126,15 @@ class Baseline(BaseModel):
     def value_function(self) -> str:
         """Name of the value function: "marginal" over a background set, else "baseline"."""
         return "marginal" if self.kind == "background" else "baseline"
+
+
+class CheckOrder(BaseModel):
+    """A quality check that was asked for, with its complete parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    check: str
+    params: dict[str, Any]
 
 
 class JobSpec(BaseModel):
@@ -147,6 +167,7 @@ class JobSpec(BaseModel):
     priority: Priority = "interactive"
     request_id: str | None = None
     tenant: str = DEFAULT_TENANT
+    quality: tuple[CheckOrder, ...] = ()
     effort: int = 1
     """About how many evaluations the job takes: what its cost is estimated from."""
     content: str | None = None

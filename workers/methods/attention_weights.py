@@ -17,6 +17,7 @@ SPEC = MethodSpec(
     all_layers=True,
     completeness=False,
     reference="Vaswani et al., Attention Is All You Need, NeurIPS 2017",
+    about="maps",
 )
 AXES = ("head", "query", "key")
 

@@ -17,6 +17,7 @@ SPEC = MethodSpec(
     smooth_inputs=True,
     completeness=False,
     reference="Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014",
+    slopes=True,
 )
 
 

@@ -17,6 +17,7 @@ SPEC = MethodSpec(
     smooth_inputs=True,
     completeness=False,
     reference="Springenberg et al., Striving for Simplicity: The All Convolutional Net, ICLR workshop 2015",
+    slopes=True,
 )
 
 

@@ -20,6 +20,7 @@ SPEC = MethodSpec(
     layer="map",
     completeness=False,
     reference="Selvaraju et al., Grad-CAM, ICCV 2017",
+    slopes=True,
 )
 
 

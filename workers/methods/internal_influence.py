@@ -18,6 +18,7 @@ SPEC = MethodSpec(
     layer="any",
     completeness=False,
     reference="Leino et al., Influence-Directed Explanations for Deep Convolutional Networks, ITC 2018",
+    about="layer",
 )
 
 

@@ -48,6 +48,7 @@ SPEC = MethodSpec(
     layer="any",
     completeness=False,
     reference="Dhamdhere, Sundararajan & Yan, How Important Is a Neuron?, ICLR 2019",
+    about="layer",
 )
 
 

@@ -16,6 +16,7 @@ SPEC = MethodSpec(
     layer="any",
     completeness=False,
     reference="Kokhlikyan et al., Captum, arXiv 2009.07896, 2020 (LayerGradientXActivation)",
+    about="layer",
 )
 
 

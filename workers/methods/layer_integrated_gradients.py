@@ -25,6 +25,7 @@ SPEC = MethodSpec(
     layer="any",
     completeness=False,
     reference="Sundararajan, Taly & Yan, ICML 2017, at a layer; Captum (LayerIntegratedGradients)",
+    about="layer",
 )
 
 

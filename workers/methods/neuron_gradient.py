@@ -18,6 +18,7 @@ SPEC = MethodSpec(
     layer="any",
     completeness=False,
     reference="Kokhlikyan et al., Captum, arXiv 2009.07896, 2020 (NeuronGradient)",
+    about="unit",
 )
 
 

@@ -21,6 +21,7 @@ SPEC = MethodSpec(
     layer="any",
     completeness=False,
     reference="Sundararajan, Taly & Yan, ICML 2017, of a unit; Captum (NeuronIntegratedGradients)",
+    about="unit",
 )
 
 

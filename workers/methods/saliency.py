@@ -15,6 +15,7 @@ SPEC = MethodSpec(
     asks=("gradients",),
     completeness=False,
     reference="Simonyan, Vedaldi & Zisserman, Deep Inside Convolutional Networks, ICLR workshop 2014",
+    slopes=True,
 )
 
 
