@@ -2,6 +2,9 @@
 
 An order is judged by the area under its curve, over the share of players that have left or come, in units of the output.
 Absent players have the baseline's value. Random orders are the same for all rows of a seed.
+
+How much better than random ones an order can be depends on the players: of four, many a random order is nearly the best. What is
+attainable is told by the attributions themselves: the advantage that their order would have if they were the whole truth.
 """
 
 from __future__ import annotations
@@ -16,7 +19,6 @@ from workers.coalitions import Coalitions, frozen
 from workers.draws import generator
 from workers.game import Params
 from workers.questions import Floats, Values
-from workers.ranks import FLAT
 from workers.recheck import Checking, Finding, Subject
 
 PARAMS = (
@@ -39,6 +41,11 @@ PARAMS = (
         help="Random orders whose areas give the mean and the spread beside the explanation's own.",
     ),
 )
+PLENTY = 2.5
+"""An advantage that is enough, where it can be attained."""
+LEAST = 0.5
+ALIKE = 1e-6
+"""A spread of areas below this share of the largest output is none."""
 FEW = "A single feature has no order: nothing was asked."
 FLAT_NOTE = "All orders have the same area here: no order is better than another."
 
@@ -56,9 +63,9 @@ def compared(subject: Subject, params: Params, *, deletes: bool) -> Checking:
     first, last = subject.game.instance_output, subject.game.baseline_output
     ends = (first, last) if deletes else (last, first)
     at = np.concatenate([[0.0], counts / n, [1.0]])
-    curve = _whole(answers[0][None], ends)[0]
-    areas = np.trapezoid(_whole(answers[1].reshape(orders, -1), ends), at, axis=1)
-    return _finding(at, curve, areas, deletes)
+    curve, beside = _whole(answers[0][None], ends), _whole(answers[1].reshape(orders, -1), ends)
+    foretold = _additive(own, others.reshape(orders, -1, n), subject.contributions, deletes)
+    return _finding(at, _Areas(at, curve, beside, deletes), _Areas(at, *foretold, deletes))
 
 
 def cost(players: int, params: Params, run: int) -> int:
@@ -95,16 +102,41 @@ def _whole(inner: Floats, ends: tuple[float, float]) -> Floats:
     return np.concatenate([first, inner, last], axis=1)
 
 
-def _finding(at: Floats, curve: Floats, areas: Floats, deletes: bool) -> Finding:
-    area, mean, spread = float(np.trapezoid(curve, at)), float(areas.mean()), float(areas.std(ddof=1))
-    better = mean - area if deletes else area - mean
-    flat = spread <= max(FLAT, 1e-6) * float(np.abs(curve).max())
+def _additive(own: Coalitions, others: Coalitions, phi: Floats, deletes: bool) -> tuple[Floats, Floats]:
+    """The same curves in a game where every player adds its contribution, whoever else is there."""
+    total = float(phi.sum())
+    ends = (total, 0.0) if deletes else (0.0, total)
+    return _whole((own @ phi)[None], ends), _whole(others @ phi, ends)
+
+
+class _Areas:
+    """Areas under an order's curve and under random ones'. `advantage`: None where all random ones are alike."""
+
+    def __init__(self, at: Floats, curve: Floats, beside: Floats, deletes: bool) -> None:
+        self.curve = curve[0]
+        areas = np.trapezoid(beside, at, axis=1)
+        self.area, self.mean, self.spread = float(np.trapezoid(self.curve, at)), float(areas.mean()), float(areas.std(ddof=1))
+        better = self.mean - self.area if deletes else self.area - self.mean
+        flat = self.spread <= ALIKE * float(np.abs(beside).max())
+        self.advantage = None if flat else better / self.spread
+
+
+def _finding(at: Floats, seen: _Areas, foretold: _Areas) -> Finding:
     figures = {
         "share": at.tolist(),
-        "curve": curve.tolist(),
-        "area": area,
-        "random_mean": mean,
-        "random_spread": spread,
-        "advantage": None if flat else better / spread,
+        "curve": seen.curve.tolist(),
+        "area": seen.area,
+        "random_mean": seen.mean,
+        "random_spread": seen.spread,
+        "advantage": seen.advantage,
+        "attainable": foretold.advantage,
+        "score": _score(seen.advantage, foretold.advantage),
     }
-    return Finding(figures, FLAT_NOTE if flat else None)
+    return Finding(figures, FLAT_NOTE if seen.advantage is None else None)
+
+
+def _score(advantage: float | None, attainable: float | None) -> float | None:
+    """The advantage, larger where little can be attained: of few players, or one that does it all, any order is soon as good."""
+    if advantage is None or attainable is None:
+        return advantage
+    return advantage * max(1.0, PLENTY / max(attainable, LEAST))

@@ -24,11 +24,12 @@ def quality_of(game: Game, solution: Solution, method: MethodSpec, findings: Map
     """The figures of one explanation, what its checks found, and the verdict with its reasons."""
     gap = completeness_gap(game, solution) if method.completeness else None
     even = gap is not None and _same_output(game)
+    sampled = method.random and solution.error is not None  # how far it is from its tolerance tells more than that it is
     figures = {
         "same_output": float(even),
         "completeness_gap": None if even else gap,
-        "unconverged": float(solution.converged is False),
-        "sampling_error": solution.error if method.random else None,
+        "unconverged": float(solution.converged is False and not sampled),
+        "sampling_error": solution.error if sampled else None,
     }
     told = [(name, *judged(name, value, method.name)) for name, value in figures.items()]
     notes = [

@@ -37,8 +37,9 @@ GAP = "Attributions miss the output difference by {value:.1%}; raise max_steps o
 SAMPLING = "The standard errors are {value:.0%} of the attributions' range; raise samples, or group features."
 UNCONVERGED = "The method did not converge within its budget; raise samples or max_steps."
 SAME_OUTPUT = "Instance and baseline give the same output: there is no difference to attribute. Try another baseline."
-CURVE = "{check}: the attributions' order is only {value:.1f} standard deviations better than random ones."
-INFIDELITY = "Infidelity: what the attributions foretell of a perturbation and what it does correlate by {value:.2f} only."
+CURVE = "{check}: the attributions' order is better than random ones by only {value:.1f} standard deviations."
+CHANCE = "Infidelity: the attributions foretell perturbations hardly better than random ones ({value:.1f} standard deviations)."
+INFIDELITY = "Infidelity: what the attributions foretell of a perturbation and what it does correlate by only {value:.2f}."
 SENSITIVITY = "Max-sensitivity: moving the instance a little changes the attributions by {value:.0%} of their norm."
 SHUFFLED = "Model randomisation: with all weights shuffled the map is much the same (rank correlation {value:.2f})."
 SEEDS = "Stability over seeds: another seed gives another ranking (rank correlation {value:.2f}); raise samples."
@@ -48,13 +49,14 @@ TABLE: tuple[Rule, ...] = (
     Rule("completeness_gap", 0.01, 0.1, GAP),
     Rule("same_output", 1, NEVER, SAME_OUTPUT),
     Rule("unconverged", 1, NEVER, UNCONVERGED),
-    Rule("sampling_error", 0.25, 1.0, SAMPLING),
-    Rule("deletion.advantage", 2.0, 1.7, CURVE.replace("{check}", "Deletion"), falls=True),
-    Rule("insertion.advantage", 2.0, 1.7, CURVE.replace("{check}", "Insertion"), falls=True),
-    Rule("infidelity.correlation", 0.6, 0.4, INFIDELITY, falls=True),
-    Rule("max_sensitivity.relative", 0.5, 2.0, SENSITIVITY),
-    Rule("randomisation.correlation", 0.7, 0.95, SHUFFLED),
-    Rule("stability.rank_correlation", 0.8, 0.4, SEEDS, falls=True),
+    Rule("sampling_error", 0.1, 0.5, SAMPLING),
+    Rule("deletion.score", 2.0, 1.7, CURVE.replace("{check}", "Deletion"), falls=True),
+    Rule("insertion.score", 1.0, 0.0, CURVE.replace("{check}", "Insertion"), falls=True),
+    Rule("infidelity.score", 2.0, 1.7, CHANCE, falls=True),
+    Rule("infidelity.correlation", 0.35, -NEVER, INFIDELITY, falls=True),
+    Rule("max_sensitivity.relative", 0.6, 1.0, SENSITIVITY),
+    Rule("randomisation.correlation", 0.6, 0.9, SHUFFLED),
+    Rule("stability.rank_correlation", 0.6, 0.3, SEEDS, falls=True),
     Rule("stability.largest_change", 0.3, 1.0, CHANGE),
 )
 """Figures are those of `quality`; a check's have its name before them."""

@@ -23,7 +23,7 @@ Level = Literal["row", "job"]
 """Whether a method answers for each row by itself, or for all rows of a job together."""
 
 About = Literal["output", "layer", "unit", "maps"]
-"""What a method's values are: the inputs' parts in the explained output; a layer's, or those in a unit; or there are only maps."""
+"""What a method's values are: the inputs' parts in the explained output; a layer's, or those in a unit; or only maps."""
 
 Need = Literal["values", "smooth", "weights"]
 """What a check needs of a model: predictions; inputs that can be moved a little; weights that can be shuffled."""
@@ -95,7 +95,7 @@ class MethodSpec(Frozen):
     """More players than this are refused at the door (methods that enumerate coalitions)."""
     about: About = "output"
     slopes: bool = False
-    """Whether its values are per unit of the input, as gradients are; times the way from the baseline they are contributions."""
+    """Whether its values are per unit of the input, as gradients are; times the way from the baseline they contribute."""
 
     def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return `given` with every default filled in.

@@ -22,7 +22,8 @@ SPEC = CheckSpec(
     title="Infidelity",
     summary=(
         "Mean squared difference between what the attributions foretell of taking away random sets of players and what the "
-        "output does; the same with the attributions scaled as suits best; and the correlation of the two among sets of one size."
+        "output does; the same with the attributions scaled as suits best; and the correlation of the two among sets of one "
+        "size. `score` is that correlation in standard deviations of what random attributions have."
     ),
     params=(
         Param(
@@ -37,6 +38,8 @@ SPEC = CheckSpec(
     ),
     reference="Yeh, Hsieh, Suggala, Inouye & Ravikumar, On the (In)fidelity and Sensitivity of Explanations, NeurIPS 2019",
 )
+PLENTY = 2.5
+"""A perfect correlation scores this at least: of few players a random one has a standard deviation of 1 / sqrt(players - 1)."""
 FEW = "A single feature: there is nothing to perturb beside it."
 FLAT_NOTE = "Sets of one size all do the same here: no attribution could be told from another."
 BLIND = "The attributions foretell the same of all sets of one size, and the output does not do the same."
@@ -58,10 +61,11 @@ def check(subject: Subject, params: Params) -> Checking:
     }
     told, seen = _within(foretold, sets.sizes), _within(lost, sets.sizes)
     if _flat(seen, lost):
-        return Finding({**figures, "correlation": None}, FLAT_NOTE)
-    if _flat(told, foretold):
-        return Finding({**figures, "correlation": 0.0}, BLIND)
-    return Finding({**figures, "correlation": correlation(told, seen)})
+        return Finding({**figures, "correlation": None, "score": None}, FLAT_NOTE)
+    blind = _flat(told, foretold)
+    found = 0.0 if blind else correlation(told, seen) or 0.0
+    score = found * max(np.sqrt(subject.game.players - 1), PLENTY)
+    return Finding({**figures, "correlation": found, "score": float(score)}, BLIND if blind else None)
 
 
 def cost(players: int, params: Params, run: int) -> int:

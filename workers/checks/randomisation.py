@@ -26,7 +26,7 @@ SPEC = CheckSpec(
             unit="runs of the method",
             minimum=1,
             maximum=100,
-            help="Models, each with an equal share more of the layers shuffled; the last with all. Each costs a whole explanation.",
+            help="Models, each with an equal share more of the layers shuffled, the last with all; each costs an explanation.",
         ),
     ),
     reference="Adebayo, Gilmer, Muelly, Goodfellow, Hardt & Kim, Sanity Checks for Saliency Maps, NeurIPS 2018",
