@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from explainery.contract.catalogue import MethodSpec
-from explainery.contract.effort import effort_of
+from explainery.contract.effort import effort_with
 from explainery.contract.errors import InvalidInput
 from explainery.contract.job import DEFAULT_TENANT, JobRequest, JobSpec, ModelRef
 from explainery.contract.layers import AUTO, LayerSpec, chosen
@@ -21,6 +21,7 @@ from service.faults import fault
 from service.inputs import read_tensors
 from service.instances import read_instances
 from service.need import check_room
+from service.quality import read_quality
 from service.rows import Rows
 from service.sameness import content_of
 from service.shelf import Shelf
@@ -66,6 +67,7 @@ def admit(
     choice = choose_method(request, entry, shelf, rows.shapes)
     check_layer(choice.spec, choice.params, entry.digest, layers_of)
     check_sets(choice, rows.count)
+    quality = read_quality(request.quality, choice.spec, entry, shelf)
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
     spec = JobSpec(
@@ -85,7 +87,14 @@ def admit(
         priority=request.priority,
         request_id=terms.request_id,
         tenant=terms.tenant,
-        effort=effort_of(choice.spec, choice.params, rows.count, choice.players),
+        quality=quality,
+        effort=effort_with(
+            choice.spec,
+            choice.params,
+            rows.count,
+            choice.players,
+            [(shelf.checks[each.check], each.params) for each in quality],
+        ),
     )
     arrays = {**rows.arrays, **baseline_arrays}
     return Admitted(spec.model_copy(update={"content": content_of(spec, arrays, choice.spec, terms.dedupe)}), arrays)

@@ -3,8 +3,8 @@
 An order is judged by the area under its curve, over the share of players that have left or come, in units of the output.
 Absent players have the baseline's value. Random orders are the same for all rows of a seed.
 
-How much better than random ones an order can be depends on the players: of four, many a random order is nearly the best. What is
-attainable is told by the attributions themselves: the advantage that their order would have if they were the whole truth.
+How much better than random ones an order can be depends on the players: of four, many a random order is nearly the best. What
+is attainable is told by the attributions themselves: the advantage that their order would have if they were the whole truth.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _finding(at: Floats, seen: _Areas, foretold: _Areas) -> Finding:
 
 
 def _score(advantage: float | None, attainable: float | None) -> float | None:
-    """The advantage, larger where little can be attained: of few players, or one that does it all, any order is soon as good."""
+    """The advantage, larger where little can be attained: of few players, or one that does all, any order is nearly as good."""
     if advantage is None or attainable is None:
         return advantage
     return advantage * max(1.0, PLENTY / max(attainable, LEAST))

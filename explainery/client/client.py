@@ -39,8 +39,8 @@ class Client:
         """Hand in a job; with `wait_s`, wait that long for its end.
 
         `inputs`: one array [rows, ...], arrays by input name, a list of instances, or named tensors. `options`: the other
-        fields of the request (`params`, `target`, `baseline`, `seed`, `decision_id`, `deadline_s`, `priority`, `fresh`); left
-        out, the service's defaults apply. Not tried again by itself: whether a broken submit arrived cannot be known.
+        fields of the request (`params`, `target`, `baseline`, `seed`, `quality`, `decision_id`, `deadline_s`, `priority`,
+        `fresh`); left out, the service's defaults apply. Not tried again by itself: whether a broken submit arrived cannot be known.
         """
         body = {"model": model, "method": method, **rows(inputs), **options}
         prefer = f"wait={_whole_seconds(wait_s)}" if wait_s > 0 else "respond-async"
@@ -171,6 +171,10 @@ class Client:
     def methods(self) -> list[dict[str, Any]]:
         """The methods on offer, each with its parameters."""
         return list(self._transport.get("/v1/methods").json()["methods"])
+
+    def quality_checks(self) -> list[dict[str, Any]]:
+        """The checks that `quality` may name, each with its parameters."""
+        return list(self._transport.get("/v1/quality-checks").json()["checks"])
 
     def ready(self) -> bool:
         """Whether the service can take jobs: Redis answers and a worker is alive."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from explainery.contract.catalogue import MethodSpec
+from explainery.contract.catalogue import CheckSpec, MethodSpec
 
 BUDGETS = ("samples", "max_steps")
 """Parameters that say, wherever they occur, how many calls a row may cost."""
@@ -26,3 +26,17 @@ def effort_of(method: MethodSpec, params: Mapping[str, Any], rows: int, players:
     if budget is None:
         budget = 2 ** min(count, 30) if method.max_players is not None else count
     return max(1, min(rows * int(budget), MOST))
+
+
+def effort_with(
+    method: MethodSpec,
+    params: Mapping[str, Any],
+    rows: int,
+    players: int | None,
+    checks: Sequence[tuple[CheckSpec, Mapping[str, Any]]],
+) -> int:
+    """Evaluations of all rows and their checks: `samples` of its own, and `runs` of the method."""
+    own = effort_of(method, params, rows, players)
+    asked = [given for check, given in checks if method.random or not check.random_only]
+    more = sum(rows * int(given.get("samples") or 0) + own * int(given.get("runs") or 0) for given in asked)
+    return min(own + more, MOST)

@@ -13,7 +13,13 @@ from workers.game import Explaining, Game, Params
 from workers.questions import Solution, Values
 
 SPEC = MethodSpec(
-    name="random_values", title="Random values", summary="s", asks=("values",), completeness=False, random=True, reference="none"
+    name="random_values",
+    title="Random values",
+    summary="s",
+    asks=("values",),
+    completeness=False,
+    random=True,
+    reference="none",
 )
 
 
