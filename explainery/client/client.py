@@ -40,7 +40,8 @@ class Client:
 
         `inputs`: one array [rows, ...], arrays by input name, a list of instances, or named tensors. `options`: the other
         fields of the request (`params`, `target`, `baseline`, `seed`, `quality`, `decision_id`, `deadline_s`, `priority`,
-        `fresh`); left out, the service's defaults apply. Not tried again by itself: whether a broken submit arrived cannot be known.
+        `fresh`); left out, the service's defaults apply. Not tried again by itself: whether a broken submit arrived cannot be
+        known.
         """
         body = {"model": model, "method": method, **rows(inputs), **options}
         prefer = f"wait={_whole_seconds(wait_s)}" if wait_s > 0 else "respond-async"
