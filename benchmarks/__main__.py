@@ -8,7 +8,17 @@ import sys
 
 from explainery.supervisor.commands import tuning
 
-ALL = ("shapley_error", "tree_speed", "engine_speed", "inside_speed", "onnx_speed", "service_speed", "streams", "memory")
+ALL = (
+    "shapley_error",
+    "tree_speed",
+    "engine_speed",
+    "inside_speed",
+    "onnx_speed",
+    "service_speed",
+    "streams",
+    "memory",
+    "quality_verdicts",
+)
 
 
 def main(names: list[str]) -> None:

@@ -34,6 +34,7 @@ from service.routes import (
     methods,
     models,
     open_inference,
+    quality_checks,
     results,
     torchserve,
 )
@@ -62,6 +63,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         figures,
         models,
         methods,
+        quality_checks,
         kserve_v1,
         open_inference,
         torchserve,

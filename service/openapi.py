@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from explainery.contract.catalogue import MethodSpec, ModelEntry
+from explainery.contract.catalogue import CheckSpec, MethodSpec, ModelEntry
 from explainery.contract.job import Job, JobRequest, JobState
 from explainery.contract.layers import LayerSpec
 from explainery.contract.result import Result
@@ -19,6 +19,7 @@ MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (Job, "serialization"),
     (Result, "serialization"),
     (MethodSpec, "serialization"),
+    (CheckSpec, "serialization"),
     (ModelEntry, "serialization"),
     (LayerSpec, "serialization"),
 )
@@ -187,6 +188,7 @@ def _own_schemas() -> dict[str, Any]:
         ),
         "JobPage": _object({"jobs": _list({"$ref": REF + "Job"}), "cursor": {"type": ["string", "null"]}}),
         "MethodList": _object({"methods": _list({"$ref": REF + "MethodSpec"})}),
+        "CheckList": _object({"checks": _list({"$ref": REF + "CheckSpec"})}),
         "Model": _object({"name": TEXT, "versions": _list({"$ref": REF + "ModelEntry"}), "ready": TRUTH}),
         "Layers": _object({**dict.fromkeys(("name", "version", "digest"), TEXT), "layers": _list({"$ref": REF + "LayerSpec"})}),
         "ModelList": _object({"models": _list({"$ref": REF + "Model"})}),

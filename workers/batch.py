@@ -12,7 +12,8 @@ import structlog
 
 from explainery.contract.errors import ComputeError, ExplaineryError, ModelFailed, ResourceExhausted
 from explainery.store.jobs import Claim
-from workers.answering import Answering, Tally
+from workers.answering import Tally
+from workers.answerings import Answerings
 from workers.batching import Pending, Slice, next_chunk
 from workers.governor import Governor
 from workers.loaded import Loaded
@@ -52,7 +53,7 @@ class Batch:
         self._registry = registry
         self._governor = governor
         self._most_rows = most_rows
-        self._answering = Answering(loaded.model)
+        self._answerings = Answerings(loaded.model)
         self._asking: list[_Asking] = []
         self._chunk: list[Slice[Tally]] = []
         self._failures: list[Failure] = []
@@ -107,6 +108,7 @@ class Batch:
         """Forget a job that is no longer ours, or has ended."""
         self.works.pop(job_id, None)
         self._asking = [asking for asking in self._asking if asking.work.id != job_id]
+        self._answerings.keep(pending.asker.row.model for asking in self._asking for pending in asking.pendings)
 
     def plan(self) -> None:
         """Bring rows to the device and settle which evaluations are next."""
@@ -151,7 +153,8 @@ class Batch:
         return {pending: asking.work for asking in self._asking for pending in asking.pendings}
 
     def _pending(self, work: Work, tally: Tally) -> Pending[Tally]:
-        kind = (self._loaded.ref.digest, *tally.kind)  # type: ignore[misc]  # a kind is a tuple
+        place = self._answerings.place(tally.row.model)
+        kind = (self._loaded.ref.digest, place, *tally.kind)  # type: ignore[misc]  # a kind is a tuple
         return Pending(
             tally, tally.question, kind, tally.evaluations, work.claim.spec.priority == "interactive", time.monotonic()
         )
@@ -164,7 +167,7 @@ class Batch:
         owners = self._owners()
         began = time.perf_counter()
         try:
-            faults = self._answering.ask(chunk)
+            faults = self._answerings.of(chunk[0].pending.asker.row.model).ask(chunk)
         except MemoryError:
             if self._governor.exhausted(kind, points):
                 _unplan(chunk)

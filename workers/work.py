@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -18,6 +18,7 @@ from explainery.contract.result import Cost, ModelUsed, Result
 from explainery.contract.tables import check_table, lacks_table
 from explainery.contract.tensors import pack_result, unpack
 from explainery.store.jobs import Advance, Claim
+from workers.checking import Check, checks_of
 from workers.explaining import Order, RowAnswer, row_turns
 from workers.explaining_whole import WholeAnswer, explain_whole, failed, view_of
 from workers.features import partition_of, partitions_of
@@ -131,6 +132,8 @@ class Work:
         """How far the job is."""
         gradients = "values" not in self.method.SPEC.asks
         done = self.gradient_evaluations if gradients else self.model_evaluations
+        if self.order.checks:  # they may ask for both
+            done = self.gradient_evaluations + self.model_evaluations
         unit = "gradient_evaluations" if gradients else "model_evaluations"
         return Advance(self.id, self.claim.fence, done, max(self.total, done), unit)
 
@@ -190,6 +193,7 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         arrays = unpack(claim.inputs)
         texts = passages_of(spec, loaded.card, loaded.readers, arrays)
         rows = decode_rows(spec, loaded, arrays, modalities, texts)
+        checks = checks_of(spec.quality, registry.checks)
         layers = layers_of(method.SPEC, loaded.model, spec.params)
         whole, table = method.SPEC.level == "job", None
         if whole:
@@ -202,8 +206,8 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         raise failed(refused) from refused
     return Work(
         claim, loaded, method, texts, rows, backgrounds, partitions, place_labels(loaded.model, partitions[0]),
-        _total(method, spec, partitions, _width(backgrounds), table),
-        Order(spec, loaded.card, method, layers, table),
+        _of_job(method, spec, table) if whole else _of_rows(method, spec, partitions, _width(backgrounds), checks),
+        Order(spec, loaded.card, method, layers, table, checks),
         None if whole else _around(backgrounds),
     )  # fmt: skip
 
@@ -225,15 +229,21 @@ def _around(backgrounds: Rows) -> bytes | None:
     return baseline_key(shared) if len(shared) == len(backgrounds) else None
 
 
-def _total(method: AnyMethod, spec: JobSpec, partitions: list[Partition], width: int, table: Table | None) -> int:
-    """Evaluations the job may cost."""
+def _of_job(method: AnyMethod, spec: JobSpec, table: Table | None) -> int:
+    """Evaluations that a job may cost which is answered for as a whole."""
     if table is not None:
         return cast(TablePlugin, method).job_cost(spec.rows, spec.params, table)
-    if method.SPEC.level == "job":
-        return cast(WholePlugin, method).job_cost(spec.rows, spec.params)
-    width = 1 if method.SPEC.one_baseline else width
-    calls = sum(cast(MethodPlugin, method).cost(partition.players, spec.params) for partition in partitions)
-    return calls * (spec.rows if len(partitions) == 1 else 1) * width
+    return cast(WholePlugin, method).job_cost(spec.rows, spec.params)
+
+
+def _of_rows(method: AnyMethod, spec: JobSpec, partitions: list[Partition], width: int, checks: Sequence[Check]) -> int:
+    """Evaluations that a job's rows may cost, those of its checks included."""
+    own = 1 if method.SPEC.one_baseline else width
+    calls = 0
+    for partition in partitions:
+        run = cast(MethodPlugin, method).cost(partition.players, spec.params) * own
+        calls += run + sum(each.cost(partition.players, run, width, random=method.SPEC.random) for each in checks)
+    return calls * (spec.rows if len(partitions) == 1 else 1)
 
 
 def _nothing(rows: Rows) -> Rows:

@@ -55,7 +55,8 @@ class Client:
         `inputs`: one array [rows, ...], arrays by input name, a list of instances, or named tensors. `options`: the other
         fields of the request (`params`, `target`, `baseline`, `seed`, `decision_id`, `deadline_s`, `budget`, `priority`,
         `fresh`); left out, the service's defaults apply. `cancel_after_s`: when the job is canceled if it has not ended. Tried
-        again when the connection breaks or the service is away: an `idempotency_key`, your own or a new one, makes it one job all the same.
+        again when the connection breaks or the service is away: an `idempotency_key`, your own or a new one, makes it one job
+        all the same.
         """
         body = {"model": model, "method": method, **rows(inputs), **options}
         prefer = f"wait={_whole_seconds(wait_s)}" if wait_s > 0 else "respond-async"
@@ -204,6 +205,10 @@ class Client:
     def methods(self) -> list[dict[str, Any]]:
         """The methods on offer, each with its parameters."""
         return list(self._transport.get("/v1/methods").json()["methods"])
+
+    def quality_checks(self) -> list[dict[str, Any]]:
+        """The checks that `quality` may name, each with its parameters."""
+        return list(self._transport.get("/v1/quality-checks").json()["checks"])
 
     def ready(self) -> bool:
         """Whether the service can take jobs: Redis answers and a worker is alive."""

@@ -107,6 +107,21 @@ def count(calls: Calls, setting: Setting, look_up: Lookup, share: float = 0.5) -
     )
 
 
+def checked(counts: Counts, samples: int, runs: int) -> Counts:
+    """The calls of a job whose explanations are checked, with `samples` more in all and `runs` further runs of the method.
+
+    At most so many: what a check leaves out, only a worker can tell. The least is what it was.
+    """
+    return Counts(values=_grown(counts.values, samples, runs), gradients=_grown(counts.gradients, 0, runs))
+
+
+def _grown(of: Count, samples: int, runs: int) -> Count:
+    at_most, expected = (None if part is None else min(part * (1 + runs) + samples, MOST) for part in (of.at_most, of.expected))
+    return Count(
+        at_most=at_most, expected=expected or 0, least=of.least, exact=of.exact and not (samples or of.expected * runs)
+    )
+
+
 def _frame(calls: Calls, setting: Setting) -> int:
     """Calls for the outputs at a row and its baselines, besides the method's own."""
     around = setting.backgrounds or 1

@@ -98,6 +98,18 @@ class UnknownMethod(RequestRefused):
     code = "unknown_method"
 
 
+class UnknownCheck(RequestRefused):
+    """No worker offers a quality check of that name."""
+
+    code = "unknown_check"
+
+
+class CheckUnavailable(RequestRefused):
+    """The check needs something this model or method does not have; the detail says what."""
+
+    code = "check_unavailable"
+
+
 class InvalidParameter(RequestRefused):
     """A parameter is unknown, of the wrong type or out of range."""
 

@@ -70,6 +70,14 @@ class TensorIn(_Strict):
     data: Any
 
 
+class CheckIn(BaseModel):
+    """A quality check by name, with its own parameters beside it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+
+    check: str
+
+
 class JobRequest(_Strict):
     """The body of `POST /v1/explanations`. What the values mean for a given model is checked by admission."""
 
@@ -94,6 +102,9 @@ class JobRequest(_Strict):
         default=None, description="Evaluations of the model that the whole job may cost."
     )
     priority: Priority = "interactive"
+    quality: list[str | CheckIn] = Field(
+        default=[], description='Checks of each explanation: names from `/v1/quality-checks`, or {"check": name, ...}.'
+    )
     fresh: bool = Field(default=False, description="Compute it anew, although the same was asked before.")
 
 
@@ -122,6 +133,15 @@ class Baseline(BaseModel):
     def value_function(self) -> str:
         """Name of the value function: "marginal" over a background set, else "baseline"."""
         return "marginal" if self.kind == "background" else "baseline"
+
+
+class CheckOrder(BaseModel):
+    """A quality check that was asked for, with its complete parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    check: str
+    params: dict[str, Any]
 
 
 class JobSpec(BaseModel):
@@ -158,6 +178,7 @@ class JobSpec(BaseModel):
     tenant: str = DEFAULT_TENANT
     estimate: Estimate | None = None
     """What it was expected to cost when it entered."""
+    quality: tuple[CheckOrder, ...] = ()
     effort: int = 1
     """About how many evaluations the job takes: what its cost is estimated from."""
     content: str | None = None

@@ -22,6 +22,7 @@ SPEC = MethodSpec(
     random=True,
     one_baseline=True,
     reference="Smilkov, Thorat, Kim, Viegas & Wattenberg, SmoothGrad: removing noise by adding noise, 2017, arXiv:1706.03825",
+    slopes=True,
 )
 
 
