@@ -18,6 +18,7 @@ ALL = (
     "streams",
     "memory",
     "quality_verdicts",
+    "counterfactuals",
 )
 
 
