@@ -8,7 +8,7 @@ import sys
 
 from explainery.supervisor.commands import tuning
 
-ALL = ("shapley_error", "tree_speed", "engine_speed", "inside_speed", "onnx_speed", "service_speed", "memory")
+ALL = ("shapley_error", "tree_speed", "engine_speed", "inside_speed", "onnx_speed", "service_speed", "estimates", "memory")
 
 
 def main(names: list[str]) -> None:
