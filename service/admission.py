@@ -15,6 +15,7 @@ from explainery.contract.errors import InvalidInput
 from explainery.contract.job import DEFAULT_TENANT, Baseline, JobRequest, JobSpec, ModelRef
 from explainery.contract.layers import AUTO, LayerSpec, chosen
 from explainery.contract.model_card import ModelCard
+from explainery.contract.tables import check_table
 from service.baselines import read_baseline
 from service.choice import check_method, check_sets, choose_method
 from service.estimating import Asked, PastOf, estimate_of, nothing
@@ -74,6 +75,7 @@ def admit(
     choice = choose_method(request, entry, shelf, rows.shapes)
     check_layer(choice.spec, choice.params, entry.digest, layers_of)
     check_sets(choice, rows.count)
+    check_table(choice.spec, choice.params, entry.card, rows.count)
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
     asked = Asked(entry, choice, rows, target, _backgrounds(baseline, baseline_arrays), request.priority, terms.device)

@@ -14,6 +14,7 @@ from explainery.contract.job import JobRequest
 from service.faults import refusal
 from service.features import check_sizes, count_players
 from service.shelf import Shelf, check_available, working
+from service.trees import check_tree
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ def choose_method(request: JobRequest, entry: ModelEntry, shelf: Shelf, shapes: 
     for param in spec.params:
         if param.type == "sizes":
             check_sizes(entry.card, param.name, given[param.name], shapes)
+        if param.type == "tree":
+            check_tree(entry.card, param.name, given[param.name], given.get("features"), players)
     if spec.max_players is not None and players is not None and players > spec.max_players:
         raise refusal(TooManyFeatures, "method", _too_many(spec, entry, shelf, players))
     return Choice(spec, given, players)

@@ -6,7 +6,7 @@ The same rules as the workers' modalities, on shapes alone: what they would refu
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from explainery.contract.catalogue import text_unit
@@ -18,8 +18,8 @@ from service.rows import ANY, fits
 
 Shape = tuple[int, ...]
 LOC = "params.features"
-OWN_FORM = {"image": "grid", "tabular": "groups", "series": "window", "text": "text"}
-"""Which form of `features` each modality understands, besides "elements" and {"labels": ...}."""
+OWN_FORMS = {"image": ("grid", "superpixels"), "tabular": ("groups",), "series": ("window",), "text": ("text",)}
+"""Which forms of `features` each modality understands, besides "elements" and {"labels": ...}."""
 DEFAULT_GRID = 8
 DEFAULT_WINDOWS = 16
 
@@ -46,14 +46,16 @@ def _players(spec: InputSpec, shape: Shape, features: Any, inputs: int) -> int |
     if form == "labels":
         labels = _labelled(spec, shape, body, inputs)
         return None if spec.modality == "text" else labels  # special tokens do not play: a worker can tell
-    if form != OWN_FORM.get(spec.modality):
-        own = f'{{"{OWN_FORM[spec.modality]}": ...}}, ' if spec.modality in OWN_FORM else ""
+    if form not in OWN_FORMS.get(spec.modality, ()):
+        own = "".join(f'{{"{each}": ...}}, ' for each in OWN_FORMS.get(spec.modality, ()))
         own = '"tokens", "words", "sentences", ' if spec.modality == "text" else own
         message = f'does not fit input {spec.name} ({spec.modality}); it takes {own}"elements" or {{"labels": ...}}'
         raise fault(InvalidParameter, LOC, message)
     if form == "text":
         return None  # how many tokens, words or sentences there are is for the tokenizer to say
-    return {"grid": _grid, "groups": _groups, "window": _window}[form](spec, shape, body)
+    checks: dict[str, Callable[[InputSpec, Shape, Any], int | None]]
+    checks = {"grid": _grid, "superpixels": _superpixels, "groups": _groups, "window": _window}
+    return checks[form](spec, shape, body)
 
 
 def _default(spec: InputSpec, shape: Shape) -> int | None:
@@ -115,6 +117,13 @@ def _grid(spec: InputSpec, shape: Shape, grid: Any) -> int:
         message = f"must be one or two numbers, at most the image's size: {list(limits)} for input {spec.name}"
         raise fault(InvalidParameter, f"{LOC}.grid", message)
     return int(axes[0] * axes[1])
+
+
+def _superpixels(spec: InputSpec, shape: Shape, count: int) -> None:
+    """How many there are, only a worker can tell: about so many. Raises InvalidParameter where there are not enough pixels."""
+    height, width = image_size(spec, shape)
+    if ANY not in (height, width) and count > height * width:
+        raise fault(InvalidParameter, f"{LOC}.superpixels", f"must be at most the {height * width} pixels of input {spec.name}")
 
 
 def _window(spec: InputSpec, shape: Shape, window: Any) -> int | None:

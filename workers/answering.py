@@ -17,8 +17,8 @@ from workers.embedded import add_up_embedded, between, embed, needs_vectors, per
 from workers.frame import Frame
 from workers.looks import add_up_inside, answer_of, kind_of, shown
 from workers.plugins import Array, Inside, Model, Wooded
-from workers.points import Row, baselines_in, coalition_points, frame_points, path_points
-from workers.questions import Answer, Floats, GradientAnswer, Gradients, Internals, Question, Trees, Values
+from workers.points import Row, baselines_in, coalition_points, frame_points, own_points, path_points
+from workers.questions import Answer, Floats, GradientAnswer, Gradients, Internals, Outputs, Question, Trees, Values
 from workers.single_looks import fetched, is_single, multiplied, take
 from workers.spread import add_spread, spread_of
 from workers.sums import Sums, add_up
@@ -31,7 +31,7 @@ class Tally:
     row: Row
     question: Question | Frame
     outputs: Floats = field(init=False)
-    """[evaluations, columns] for a frame, [evaluations, players] for trees, [evaluations] for the others."""
+    """[evaluations, columns] for a frame or outputs, [evaluations, players] for trees, [evaluations] for the others."""
     sums: Sums = field(default_factory=Sums)
 
     def __post_init__(self) -> None:
@@ -59,6 +59,8 @@ class Tally:
         count = baselines_in(self.row, self.question)
         if isinstance(self.question, Frame):
             return self.question.answer(self.outputs)
+        if isinstance(self.question, Outputs):
+            return self.outputs
         if isinstance(self.question, Trees):
             return self.outputs.mean(axis=0)
         outputs = self.outputs.reshape(-1, count).mean(axis=1)
@@ -128,7 +130,8 @@ class Answering:
         parts = []
         for piece, rows in zip(chunk, _cut(chunk), strict=True):
             tally = piece.pending.asker
-            parts.append(fetched[rows] if isinstance(tally.question, Frame) else fetched[rows, tally.row.column])
+            whole = isinstance(tally.question, (Frame, Outputs))
+            parts.append(fetched[rows] if whole else fetched[rows, tally.row.column])
         return parts
 
     def _trees(self, chunk: Sequence[Slice[Tally]]) -> list[Floats]:
@@ -152,6 +155,8 @@ class Answering:
         tally = piece.pending.asker
         if isinstance(tally.question, Values):
             return coalition_points(tally.row, self._placed(tally.question.coalitions), piece.start, piece.stop)
+        if isinstance(tally.question, Outputs):
+            return own_points(tally.row, tally.question.points, piece.start, piece.stop)
         assert isinstance(tally.question, Frame)  # noqa: S101  # a chunk of values has no other questions
         wanted = tally.question
         return frame_points(tally.row, piece.start, piece.stop, instance=wanted.instance, baseline=wanted.baseline)
@@ -166,6 +171,10 @@ class Answering:
         for piece, rows, (_, baselines) in zip(chunk, _cut(chunk), built, strict=True):
             tally, question = piece.pending.asker, _gradients_of(piece)
             found = {name: part[rows] for name, part in gradients.items()}
+            if question.points is not None:
+                for name, part in found.items():
+                    tally.sums.keep("inputs", name, part)
+                continue
             add_up(tally.sums, tally.row, question, piece, found, baselines)
             if question.variances:
                 add_spread(tally.sums, tally.row, question, piece, found)

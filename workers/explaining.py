@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, cast
 
 import numpy as np
@@ -19,9 +20,10 @@ from explainery.contract.tensors import map_key
 from workers.frame import Frame, FrameAnswer
 from workers.game import Game, InputView, Partition
 from workers.plugins import AnyMethod, MethodPlugin
-from workers.points import Row
+from workers.points import Row, numbers_of
 from workers.quality import quality_of
 from workers.questions import Answer, Floats, InternalAnswer, Internals, Map, Question, Solution
+from workers.table import Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +47,16 @@ class Order:
     card: ModelCard
     method: AnyMethod
     layers: tuple[LayerSpec, ...] = ()
+    table: Table | None = None
 
 
 def explain_row(order: Order, number: int, row: Row) -> Generator[Question | Frame, Answer, RowAnswer]:
     """Explain row `number` of a job."""
     target = order.job.target[number]
     game = Game(
-        row.partition, seed=order.job.seed, backgrounds=row.backgrounds, layers=order.layers, inputs=_views(order.card, row)
-    )
+        row.partition, seed=order.job.seed, backgrounds=row.backgrounds, layers=order.layers, inputs=_views(order.card, row),
+        numbers=cache(partial(numbers_of, row)),
+    )  # fmt: skip
     if _at_once(order, target):
         solution = yield from _framed_later(order, row, game, target)
     else:

@@ -67,7 +67,7 @@ def view_of(order: Order, rows: Rows, model: Model) -> JobView:
     bounds = {spec.name: bounds_of(spec, np.asarray(rows[spec.name])) for spec in smooth if not spec.filled}
     return JobView(
         order.job.rows, order.job.seed, order.job.target, card.score_output, views, bounds, order.layers,
-        lambda: getattr(model, "weights", ()),
+        lambda: getattr(model, "weights", ()), order.table,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explainery.contract.catalogue import text_unit
+from explainery.contract.catalogue import follows_content, text_unit
 from explainery.contract.errors import InvalidParameter, TooManyFeatures
 from explainery.contract.model_card import InputSpec, ModelCard
 from workers.game import Params, Partition
@@ -55,18 +55,44 @@ def partitions_of(
 
     Raises InvalidParameter when `features` does not fit, TooManyFeatures when the method does not take so many players.
     """
-    count = len(next(iter(texts.values()))) if texts else 1
+    by_content = follows_content(params.get("features"))
+    count = len(next(iter(rows.values()))) if texts or by_content else 1
     made = []
     for row in range(count):
         shapes = {name: array[row].shape for name, array in rows.items()}
         units = {name: cut(card.input(name), of_text[row], params.get("features")) for name, of_text in texts.items()}
-        if units:
+        if by_content:
+            made.append(_by_content(card, {name: array[row] for name, array in rows.items()}, params["features"], modalities))
+        elif units:
             made.append(players_of(method, card, shapes, params, modalities, units))
         else:
             key = (method.SPEC.name, tuple(shapes.items()), json.dumps(params, sort_keys=True))
             made.append(cuts.find(key, partial(players_of, method, card, shapes, params, modalities)))
         _check_number(method, made[-1])
     return made
+
+
+def _by_content(
+    card: ModelCard, row: Mapping[str, NDArray[Any]], features: Any, modalities: Mapping[str, ModalityPlugin]
+) -> Partition:
+    """The players of a row whose own content decides them. Raises InvalidParameter where a modality has no such cut."""
+    cuts: dict[str, Groups] = {}
+    for spec in card.sent:
+        hook = getattr(modalities[spec.modality], "groups_by_content", None)
+        if hook is None:
+            raise InvalidParameter(f"Input {spec.name} ({spec.modality}) has no superpixels; they are for images.")
+        cuts[spec.name] = hook(spec, row[spec.name], features)
+    return _numbered(cuts)
+
+
+def _numbered(cuts: Mapping[str, Groups]) -> Partition:
+    """The groups of every input, numbered through."""
+    labels, players = {}, 0
+    for name, groups in cuts.items():
+        labels[name] = groups.labels + players
+        players += int(groups.labels.max()) + 1
+    names = {name: groups.names for name, groups in cuts.items() if groups.names is not None}
+    return Partition(labels, names, frozenset(name for name, groups in cuts.items() if groups.grouped))
 
 
 def _check_number(method: AnyMethod, partition: Partition) -> None:
@@ -111,16 +137,9 @@ def _onto_tokens(made: Partition, card: ModelCard, shapes: Shapes, units: Mappin
 
 def partition_of(card: ModelCard, shapes: Shapes, features: Any, modalities: Mapping[str, ModalityPlugin]) -> Partition:
     """Cut every input into groups and number them through. Raises InvalidParameter when `features` does not fit."""
-    labels: dict[str, NDArray[np.int64]] = {}
     if text_unit(features) and any(spec.modality == "text" for spec in card.inputs):
         features = None  # said of the texts alone, which are cut already
-    cuts = {spec.name: _groups_of(spec, shapes[spec.name], features, modalities) for spec in card.sent}
-    players = 0
-    for name, groups in cuts.items():
-        labels[name] = groups.labels + players
-        players += int(groups.labels.max()) + 1
-    names = {name: groups.names for name, groups in cuts.items() if groups.names is not None}
-    return Partition(labels, names, frozenset(name for name, groups in cuts.items() if groups.grouped))
+    return _numbered({spec.name: _groups_of(spec, shapes[spec.name], features, modalities) for spec in card.sent})
 
 
 def _groups_of(spec: InputSpec, shape: tuple[int, ...], features: Any, modalities: Mapping[str, ModalityPlugin]) -> Groups:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainery.contract.layers import LayerSpec
-from workers.questions import Answer, Question, Solution
+from workers.questions import Answer, Floats, Question, Solution
 from workers.text.units import Units
 
 
@@ -60,12 +60,25 @@ class InputView:
     layout: str | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """A row in float64, off the device. `instance`: input -> [*row]; `baselines`: input -> [B, *row]."""
+
+    instance: Mapping[str, Floats]
+    baselines: Mapping[str, Floats]
+
+
+def _no_numbers() -> Numbers:
+    raise TypeError("this game was made without its row's numbers")
+
+
 @dataclass(eq=False)
 class Game:
     """One row: `players` of `partition`, f(x) and f(b) (the mean over `backgrounds` baselines), and the job's seed.
 
     The outputs of a method that asks for nothing but internals come in with its first answer.
     `layers`: the layers that the job's parameters name, in the model's order. `inputs`: in the card's order.
+    `numbers`: fetches the row itself, for methods that make points of their own.
     """
 
     partition: Partition
@@ -75,6 +88,7 @@ class Game:
     backgrounds: int = 1
     layers: tuple[LayerSpec, ...] = ()
     inputs: tuple[InputView, ...] = ()
+    numbers: Callable[[], Numbers] = _no_numbers
 
     @property
     def players(self) -> int:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from explainery.contract.errors import MethodUnavailable
 from workers.embedded import Walk, add_up_embedded, between, of_method, standing, walk
 from workers.plugins import Array, Shown
-from workers.points import Row, path_points
+from workers.points import Row, own_points, path_points
 from workers.questions import Floats, InternalAnswer, Internals
 from workers.sums import FIGURES, Points, Sums, add_up, weights_of
 
@@ -38,7 +37,7 @@ def kind_of(question: Internals) -> tuple[Hashable, ...]:
 def shown(row: Row, question: Internals, points: Points) -> Look:
     """Build the points of evaluations `points.start` to `points.stop`. Raises MethodUnavailable where there are none."""
     if question.points is not None:
-        given = {name: _own_points(row, question.points[name], name, points) for name in row.instance}
+        given = own_points(row, question.points, points.start, points.stop)
         return Look(given, given)
     if question.path is None and row.text:
         text = walk(row, question, points) if between(question) else standing(row, question, points)
@@ -118,10 +117,6 @@ def answer_of(found: dict[str, dict[str, Floats]], outputs: Floats, sums: Sums, 
         column,
         None if figures is None else np.atleast_2d(figures),
     )
-
-
-def _own_points(row: Row, points: NDArray[Any], name: str, of: Points) -> Array:
-    return row.model.place(points[of.start : of.stop].astype(row.precision[name]))
 
 
 def _weighted(row: Row, tensor: Array, weights: Floats) -> Array:

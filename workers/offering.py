@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from explainery.contract.catalogue import Availability, MethodSpec, ModelEntry, Offer, RuntimeSpec, Verdict
 from explainery.contract.errors import ExplaineryError
 from explainery.contract.model_card import FLOATS, ModelCard
+from explainery.contract.tables import lacks_table
 from explainery.settings import Settings
 from workers.features import partition_of
 from workers.registry import Registry
@@ -100,7 +101,10 @@ def _availability(
     if smooth and whole:
         reason = f"{method.name} asks for gradients: input {', '.join(whole)} holds whole numbers, which have none."
         return Availability(available=False, reason=reason)
-    if lacks := _lacking(method, verdict):
+    if method.modality is not None and any(spec.modality != method.modality for spec in card.sent):
+        reason = f"{method.name} explains inputs of modality {method.modality}; this model has others."
+        return Availability(available=False, reason=reason)
+    if lacks := (lacks_table(card) if method.table else None) or _lacking(method, verdict):
         return Availability(available=False, reason=f"{method.name} {lacks}.")
     return Availability(available=True)
 

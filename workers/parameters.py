@@ -9,8 +9,8 @@ FEATURES = Param(
     type="features",
     default=None,
     help=(
-        'Groups of inputs that move together: "elements", {"grid": sizes}, {"window": steps}, {"groups": {name: [features]}}, '
-        '"tokens", "words", "sentences" (of a text) or {"labels": integers shaped like one row}.'
+        'Groups of inputs that move together: "elements", {"grid": sizes}, {"superpixels": count}, {"window": steps}, '
+        '{"groups": {name: [features]}}, "tokens", "words", "sentences" or {"labels": integers shaped like one row}.'
         " Not given: the modality's own groups."
     ),
 )

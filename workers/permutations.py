@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from workers.coalitions import Coalitions, frozen
 from workers.draws import generator
+from workers.hierarchy import Tree, consistent_order, leaves
 from workers.questions import Floats
 
 
@@ -41,9 +42,20 @@ class Walks:
 def walks(players: int, first: int, last: int, seed: int) -> Walks:
     """Pairs `first` to `last` of the seed's sequence."""
     random = generator(seed, f"permutations/{players}")
-    drawn = np.array([random.permutation(players) for _ in range(last)][first:])
+    return along(np.array([random.permutation(players) for _ in range(last)][first:]))
+
+
+@lru_cache(maxsize=32)
+def consistent_walks(tree: Tree, first: int, last: int, seed: int) -> Walks:
+    """The same, of orders that keep together what the tree holds together."""
+    random = generator(seed, f"consistent/{1 + max(leaves(tree))}")
+    return along(np.array([consistent_order(tree, random) for _ in range(last)][first:]))
+
+
+def along(drawn: NDArray[np.int64]) -> Walks:
+    """The walks along orders, [pairs, players], and their reverses."""
     orders = np.stack([drawn, drawn[:, ::-1]], axis=1)
     arrival = np.argsort(orders, axis=2)  # step at which each player joins
-    sizes = np.arange(1, players)[:, None]
-    coalitions = (arrival[:, :, None, :] < sizes).reshape(-1, players)
+    sizes = np.arange(1, drawn.shape[1])[:, None]
+    coalitions = (arrival[:, :, None, :] < sizes).reshape(-1, drawn.shape[1])
     return Walks(frozen(orders), frozen(coalitions))

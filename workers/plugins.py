@@ -15,6 +15,7 @@ from explainery.contract.model_card import InputSpec, ModelCard
 from explainery.settings import Settings
 from workers.game import Explaining, Game, Params, Partition
 from workers.questions import Probe
+from workers.table import Table
 from workers.whole import ExplainingJob, JobView, WeightFigures
 
 Array = Any
@@ -53,7 +54,21 @@ class WholePlugin(Protocol):
         ...
 
 
-AnyMethod = MethodPlugin | WholePlugin
+class TablePlugin(Protocol):
+    """A `WholePlugin` whose SPEC has `table`: its view has a table, and what it costs depends on that, too."""
+
+    SPEC: MethodSpec
+
+    def explain_job(self, view: JobView, params: Params) -> ExplainingJob:
+        """As a `WholePlugin`'s; `view.table` is there."""
+        ...
+
+    def job_cost(self, rows: int, params: Params, table: Table) -> int:
+        """Evaluations the whole job may cost."""
+        ...
+
+
+AnyMethod = MethodPlugin | WholePlugin | TablePlugin
 
 
 class PlayersHook(Protocol):
@@ -222,7 +237,10 @@ class Groups:
 
 
 class ModalityPlugin(Protocol):
-    """A file in `workers/modalities/`, named like the modality in the card."""
+    """A file in `workers/modalities/`, named like the modality in the card.
+
+    It may also have `groups_by_content(spec, row, features) -> Groups` where what is in a row can say how it is cut.
+    """
 
     def decode(self, spec: InputSpec, encoded: Sequence[bytes], media_type: str) -> NDArray[Any]:
         """Encoded rows -> array [rows, *row shape], preprocessed as the card says. Raises InputUndecodable."""

@@ -6,7 +6,7 @@ has B baselines. Functions here take a range of evaluations, so that any chunk o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.draws import gaussian
-from workers.game import Partition
+from workers.game import Numbers, Partition
 from workers.plugins import Array, Model
-from workers.questions import Floats, Gradients, Internals, Noise
+from workers.questions import Floats, Gradients, Internals, Noise, Outputs
 
 
 @dataclass(eq=False)
@@ -76,6 +76,12 @@ def place_row(
     return Row(model, placed, around, partition, span, precision, labels=labels)
 
 
+def numbers_of(row: Row) -> Numbers:
+    """The row off the device."""
+    instance = {name: row.model.fetch(array)[0] for name, array in row.instance.items()}
+    return Numbers(instance, {name: row.model.fetch(array) for name, array in row.baselines.items()})
+
+
 def place_labels(model: Model, partition: Partition) -> dict[str, Array | None]:
     """The partition's labels on the device, once for all rows of a job."""
     placed: dict[str, Array | None] = {}
@@ -92,6 +98,11 @@ def frame_points(row: Row, start: int, stop: int, *, instance: bool = True, base
     sides = [row.instance] * instance + [row.baselines] * baseline
     both = {name: row.model.xp.concatenate([side[name] for side in sides]) for name in row.instance}
     return {name: array[start:stop] for name, array in both.items()}
+
+
+def own_points(row: Row, points: Mapping[str, NDArray[Any]], start: int, stop: int) -> dict[str, Array]:
+    """Points that a method has made itself, input -> [points, *row], in the row's precision."""
+    return {name: row.model.place(points[name][start:stop].astype(row.precision[name])) for name in row.instance}
 
 
 def coalition_points(row: Row, masks: Array, start: int, stop: int) -> dict[str, Array]:
@@ -126,7 +137,8 @@ def _mixed(row: Row, name: str, present: Array, baseline: Array) -> Array:
 
 def baselines_in(row: Row, question: Any) -> int:
     """How many evaluations a point of a question takes: one per baseline, where it does not choose one or do without."""
-    own = isinstance(question, Internals) and question.points is not None
+    made = isinstance(question, (Gradients, Internals)) and question.points is not None
+    own = made or isinstance(question, Outputs)
     chosen = isinstance(question, Gradients) and question.baselines is not None
     return 1 if own or chosen else row.backgrounds
 
@@ -144,6 +156,9 @@ def path_points(row: Row, question: Gradients | Internals, start: int, stop: int
 
     Written alpha x + (1 - alpha) b, which is x itself where alpha is 1, however far the baseline is.
     """
+    if isinstance(question, Gradients) and question.points is not None:
+        given = own_points(row, question.points, start, stop)
+        return given, given
     if start == 0 and stop == 1 and row.backgrounds == 1 and isinstance(question, Internals) and question.alphas[0] == 1.0:
         return dict(row.instance), dict(row.baselines)
     at, chosen = on_path(row, question, start, stop)

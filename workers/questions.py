@@ -38,6 +38,23 @@ class Values:
         return len(self.coalitions)
 
 
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """The whole explained output at points of the method's own; the row lends its shape only, its baselines play no part.
+
+    `points`: input -> [points, *row], of every input; in the inputs' own datatypes, or what is cast to them.
+    Ask in several questions where points are many: they are in memory until they are answered.
+    Answer: float64 [points, columns].
+    """
+
+    points: Mapping[str, NDArray[Any]]
+
+    @property
+    def evaluations(self) -> int:
+        """Model calls this costs."""
+        return len(next(iter(self.points.values())))
+
+
 @dataclass(frozen=True)
 class Noise:
     """Gaussian noise added to the points of a `Gradients` question: point i gets draw `first + i` of this seed.
@@ -65,11 +82,20 @@ class Gradients:
     """The one baseline that each point takes, by its number, [points]. None: every point is taken with every baseline."""
     variances: bool = False
     """Whether the variance over the points is wanted, too, of the gradients themselves (weights then sum to 1)."""
+    points: Mapping[str, NDArray[Any]] | None = None
+    """Points of the method's own, input -> [points, *row], where no small description leads; baselines play no part then, and
+    each point's gradient is wanted (see `gradients_at`). Ask in several questions where they are many."""
 
     @property
     def evaluations(self) -> int:
         """Gradient calls this costs, per baseline row where every point is taken with every baseline."""
         return len(self.alphas)
+
+
+def gradients_at(points: Mapping[str, NDArray[Any]]) -> Gradients:
+    """The gradient at each of one's own points. `points`: input -> [points, *row], of every input; the answer's sums too."""
+    ones = np.ones(len(next(iter(points.values()))))
+    return Gradients(ones, ones, points=points)
 
 
 @dataclass(frozen=True)
@@ -182,7 +208,7 @@ class Trees:
     """Ways down the trees, per baseline row."""
 
 
-Question = Values | Gradients | Internals | Trees
+Question = Values | Outputs | Gradients | Internals | Trees
 
 
 @dataclass(frozen=True)
@@ -207,7 +233,9 @@ class InternalAnswer:
 
 @dataclass(frozen=True)
 class GradientAnswer:
-    """`sums`: input name -> float64 array shaped like one row. `outputs`: f at each point, float64 [points].
+    """`sums`: input name -> float64 array shaped like one row (at points of one's own [points, *row], the gradient at each).
+
+    `outputs`: f at each point, float64 [points].
 
     `variances`: like `sums`, where they were asked for.
     """
@@ -218,7 +246,7 @@ class GradientAnswer:
 
 
 Answer = Any
-"""Floats for `Values` and `Trees`, `GradientAnswer` for `Gradients`, `InternalAnswer` for `Internals`."""
+"""Floats for `Values`, `Outputs` and `Trees`, `GradientAnswer` for `Gradients`, `InternalAnswer` for `Internals`."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from explainery.contract.model_card import OutputSpec
 from workers.frame import Frame
 from workers.game import InputView
 from workers.questions import Answer, Floats, Map, Question
+from workers.table import Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ class JobView:
 
     `layers`: the layers that the parameters name, in the model's order. `inputs`: in the card's order, the first row's shapes.
     `bounds`: of the inputs of floats, by name.
-    `weights`: looks at what the model has learned.
+    `weights`: looks at what the model has learned. `table`: for methods of tables.
     """
 
     rows: int
@@ -67,6 +68,7 @@ class JobView:
     bounds: Mapping[str, Bounds]
     layers: tuple[LayerSpec, ...] = ()
     weights: Callable[[], Sequence[WeightFigures]] = tuple
+    table: Table | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -12,22 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainery import __version__
-from explainery.contract.errors import ComputeError, DeadlineExceeded, RequestRefused, TimeLimitExceeded
+from explainery.contract.errors import ComputeError, DeadlineExceeded, MethodUnavailable, RequestRefused, TimeLimitExceeded
 from explainery.contract.job import JobSpec
 from explainery.contract.result import Cost, ModelUsed, Result
+from explainery.contract.tables import check_table, lacks_table
 from explainery.contract.tensors import pack_result, unpack
 from explainery.store.jobs import Advance, Claim
 from workers.explaining import Order, RowAnswer, row_turns
 from workers.explaining_whole import WholeAnswer, explain_whole, failed, view_of
-from workers.features import partitions_of
+from workers.features import partition_of, partitions_of
 from workers.frame import baseline_key
 from workers.game import Partition
 from workers.inputs import Rows, backgrounds_of, decode_rows
 from workers.loaded import Loaded
 from workers.named_layers import layers_of
-from workers.plugins import AnyMethod, Array, MethodPlugin, WholePlugin
+from workers.plugins import AnyMethod, Array, MethodPlugin, TablePlugin, WholePlugin
 from workers.points import Row, place_labels, place_row
 from workers.registry import Registry
+from workers.table import Table, table_of
 from workers.text.reading import Passages, passages_of
 
 Part = int
@@ -147,7 +149,7 @@ class Work:
         """The finished job's result, packed."""
         spec, answers = self.claim.spec, [self.answers[number] for number in sorted(self.answers)]
         whole = self.whole
-        marginal = spec.baseline.kind == "background" and whole is None
+        marginal = spec.baseline.kind == "background" and (whole is None or self.method.SPEC.table)
         reason = (spec.method_reason,) if spec.method_reason else ()
         result = Result(
             id=spec.id,
@@ -189,9 +191,10 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         texts = passages_of(spec, loaded.card, loaded.readers, arrays)
         rows = decode_rows(spec, loaded, arrays, modalities, texts)
         layers = layers_of(method.SPEC, loaded.model, spec.params)
-        whole = method.SPEC.level == "job"
+        whole, table = method.SPEC.level == "job", None
         if whole:
             backgrounds, partitions = _nothing(rows), [Partition({})]
+            table = _table(spec, loaded, rows, arrays, registry) if method.SPEC.table else None
         else:
             backgrounds = backgrounds_of(spec, loaded, rows, arrays, modalities, texts)
             partitions = partitions_of(method, loaded.card, rows, spec.params, modalities, texts, loaded.cuts)
@@ -199,9 +202,21 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         raise failed(refused) from refused
     return Work(
         claim, loaded, method, texts, rows, backgrounds, partitions, place_labels(loaded.model, partitions[0]),
-        _total(method, spec, partitions, _width(backgrounds)), Order(spec, loaded.card, method, layers),
+        _total(method, spec, partitions, _width(backgrounds), table),
+        Order(spec, loaded.card, method, layers, table),
         None if whole else _around(backgrounds),
     )  # fmt: skip
+
+
+def _table(spec: JobSpec, loaded: Loaded, rows: Rows, arrays: Mapping[str, NDArray[Any]], registry: Registry) -> Table:
+    """Raises InvalidParameter, and MethodUnavailable where the inputs are none."""
+    card, method = loaded.card, registry.methods[spec.method].SPEC
+    if lacks := lacks_table(card):
+        raise MethodUnavailable(f"{spec.method} {lacks}.")
+    check_table(method, spec.params, card, spec.rows)
+    shapes = {each.name: each.row_shape for each in card.inputs}
+    partition = partition_of(card, shapes, spec.params.get("features"), registry.modalities)
+    return table_of(spec, card, rows, arrays, loaded.sample, partition)
 
 
 def _around(backgrounds: Rows) -> bytes | None:
@@ -210,8 +225,10 @@ def _around(backgrounds: Rows) -> bytes | None:
     return baseline_key(shared) if len(shared) == len(backgrounds) else None
 
 
-def _total(method: AnyMethod, spec: JobSpec, partitions: list[Partition], width: int) -> int:
+def _total(method: AnyMethod, spec: JobSpec, partitions: list[Partition], width: int, table: Table | None) -> int:
     """Evaluations the job may cost."""
+    if table is not None:
+        return cast(TablePlugin, method).job_cost(spec.rows, spec.params, table)
     if method.SPEC.level == "job":
         return cast(WholePlugin, method).job_cost(spec.rows, spec.params)
     width = 1 if method.SPEC.one_baseline else width

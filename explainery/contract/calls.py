@@ -22,6 +22,7 @@ class Calls(Frozen):
 
     `values`, `gradients`: calls, at most, without those that frame the answer. `adaptive`: when the answers decide how many
     there are; `least` of them are made then, of both kinds together.
+    `once`: whether they are the same however many baselines a row has.
     `shows`: the outputs that the method's first look shows, which then need no calls of their own.
     """
 
@@ -29,6 +30,7 @@ class Calls(Frozen):
     gradients: str = "0"
     adaptive: str = "0"
     least: str | None = None
+    once: bool = False
     shows: Literal["nothing", "instance", "both"] = "nothing"
 
     @field_validator("values", "gradients", "adaptive", "least")
@@ -98,7 +100,7 @@ def count(calls: Calls, setting: Setting, look_up: Lookup, share: float = 0.5) -
         return None
     frame = 0 if setting.whole else _frame(calls, setting)
     rows = 1 if setting.whole else setting.rows
-    width = 1 if setting.one_baseline or setting.whole else setting.backgrounds
+    width = 1 if setting.one_baseline or setting.whole or calls.once else setting.backgrounds
     fewest = min(least, values + gradients) if adaptive else values + gradients
     few_gradients = min(gradients, fewest)
     return Counts(

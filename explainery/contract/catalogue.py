@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from explainery.contract.actionability import fault_of as actionability_fault
 from explainery.contract.calls import Calls
 from explainery.contract.errors import InvalidParameter
 from explainery.contract.frozen import Frozen
 from explainery.contract.layers import LayerKind, LayerSpec
-from explainery.contract.model_card import ModelCard
+from explainery.contract.model_card import Modality, ModelCard
 
 QuestionKind = Literal["values", "gradients", "internals", "trees"]
 """What a method may ask of a model, and a runtime may be able to answer (see `workers/questions.py`)."""
@@ -23,9 +24,15 @@ QuestionKind = Literal["values", "gradients", "internals", "trees"]
 Level = Literal["row", "job"]
 """Whether a method answers for each row by itself, or for all rows of a job together."""
 
-ParamType = Literal["integer", "number", "boolean", "string", "features", "sizes", "indices", "sets"]
+ParamType = Literal[
+    "integer", "number", "boolean", "string", "features", "sizes", "indices", "sets", "tree",
+    "actionability", "curves", "grids", "outcome", "truth",
+]  # fmt: skip
 """`features`: groups of inputs that move together (see `check_features`). `sizes`, `indices`: an integer, or one per axis.
-`sets`: a label per row of the job (see `explainery.contract.concept_sets`).
+`sets`: a label per row of the job (see `explainery.contract.concept_sets`). `tree`: nested lists of names or numbers.
+Of tables (see `explainery.contract.tables`):
+`actionability`: limits to what may be changed. `curves`: feature names, and pairs of them. `grids`: values by feature name.
+`outcome`: "other", a class, or a range of the output. `truth`: the right class or number of each row.
 """
 
 
@@ -85,11 +92,15 @@ class MethodSpec(Frozen):
     """Whether each of its evaluations takes one baseline of a background set, and not all of them in turn."""
     all_layers: bool = False
     """Whether "auto" means every layer of that kind, and not the last."""
+    modality: Modality | None = None
+    """The only modality of inputs that it makes sense of; None: any."""
     level: Level = "row"
     calls: Calls | None = None
     """How many calls of the model it takes; None: a guess is made."""
     contributes: bool = True
     """Whether its numbers are shares of the output, with their sign, and not slopes or sizes."""
+    table: bool = False
+    """Whether it makes rows of its own out of a table's features: for models of tables only. Of level "job"."""
     max_players: int | None = None
     """More players than this are refused at the door (methods that enumerate coalitions)."""
 
@@ -231,7 +242,58 @@ def _sets_fault(value: object) -> str | None:
     return None if named else "must be a list of labels, one per row"
 
 
-FEATURE_FORMS = ("grid", "window", "groups", "labels", "text")
+def _curves_fault(value: object) -> str | None:
+    entries = value if isinstance(value, (list, tuple)) else ()
+    pairs = [entry if isinstance(entry, (list, tuple)) else [entry] for entry in entries]
+    named = all(
+        1 <= len(pair) <= 2 and len(set(map(str, pair))) == len(pair) and all(isinstance(name, str) for name in pair)
+        for pair in pairs
+    )
+    return None if pairs and named else "must be a list of feature names, or of pairs of them"
+
+
+def _grids_fault(value: object) -> str | None:
+    good = isinstance(value, Mapping) and value and all(_is_numbers(grid) for grid in value.values())
+    return None if good else "must map feature names to lists of numbers"
+
+
+def _outcome_fault(value: object) -> str | None:
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return None
+    if isinstance(value, Mapping) and set(value) == {"range"}:
+        ends = value["range"]
+        if isinstance(ends, (list, tuple)) and len(ends) == 2 and any(end is not None for end in ends):
+            known = [end for end in ends if end is not None]
+            if _is_numbers(known) and known == sorted(known):
+                return None
+    return 'must be "other", a class by index or label, or {"range": [lowest, highest]} with null for an open end'
+
+
+def _truth_fault(value: object) -> str | None:
+    entries = value if isinstance(value, (list, tuple)) else ()
+    good = all(isinstance(entry, str) or _number_fault(entry) is None for entry in entries)
+    return None if entries and good else "must be a list of classes or numbers, one per row"
+
+
+def _is_numbers(values: object) -> bool:
+    return isinstance(values, (list, tuple)) and bool(values) and all(_number_fault(value) is None for value in values)
+
+
+MOST_LEVELS = 32
+
+
+def _tree_fault(value: object) -> str | None:
+    fits = isinstance(value, (list, tuple)) and value and all(_is_tree(entry, MOST_LEVELS) for entry in value)
+    return None if fits else f"must be nested lists of feature names or numbers, at most {MOST_LEVELS} deep"
+
+
+def _is_tree(entry: object, levels: int) -> bool:
+    if isinstance(entry, (list, tuple)):
+        return bool(entry) and levels > 0 and all(_is_tree(each, levels - 1) for each in entry)
+    return isinstance(entry, str) or (isinstance(entry, int) and not isinstance(entry, bool) and entry >= 0)
+
+
+FEATURE_FORMS = ("grid", "superpixels", "window", "groups", "labels", "text")
 TEXT_UNITS = ("tokens", "words", "sentences")
 """What may play in a text; also as `features` alone: "words" is {"text": "words"}."""
 
@@ -248,10 +310,18 @@ def _features_fault(value: object) -> str | None:
         return None if body in TEXT_UNITS else f"text must be one of {', '.join(TEXT_UNITS)}"
     if form in ("grid", "window"):
         return _sizes_fault(body)
+    if form == "superpixels":
+        fits = isinstance(body, int) and not isinstance(body, bool) and body >= 2
+        return None if fits else "superpixels must be an integer >= 2: about how many there are to be"
     if form == "groups":
         named = isinstance(body, Mapping) and body and all(_is_names(members) for members in body.values())
         return None if named else "groups must map a name to a list of feature names"
     return None if isinstance(body, (list, Mapping)) and body else "labels must be integers shaped like one row"
+
+
+def follows_content(features: Any) -> bool:
+    """Whether a checked `features` cuts each row by what is in it, and not by its shape alone."""
+    return isinstance(features, Mapping) and "superpixels" in features
 
 
 def text_unit(features: Any) -> str | None:
@@ -273,4 +343,10 @@ _TYPE_FAULTS = {
     "sizes": _sizes_fault,
     "indices": _indices_fault,
     "sets": _sets_fault,
+    "tree": _tree_fault,
+    "actionability": actionability_fault,
+    "curves": _curves_fault,
+    "grids": _grids_fault,
+    "outcome": _outcome_fault,
+    "truth": _truth_fault,
 }

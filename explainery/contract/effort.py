@@ -17,8 +17,13 @@ MOST = 2**31
 def effort_of(method: MethodSpec, params: Mapping[str, Any], rows: int, players: int | None) -> int:
     """Evaluations of all rows: the budget where the method has one, every coalition where it enumerates, else one a player.
 
-    A method that answers for the whole job looks at each row once, and takes its steps besides.
+    A method that answers for the whole job looks at each row once, and takes its steps besides. One of tables has a budget for
+    each row, or changes each feature so many times.
     """
+    if method.table:
+        count = SOME if players is None else players
+        each = params.get("samples") or 1 + int(params.get("repeats") or params.get("grid") or 1) * count
+        return max(1, min(rows * int(each), MOST))
     if method.level == "job":
         return max(1, min(rows + int(params.get("steps", 0)) * int(params.get("starts", 1)), MOST))
     count = SOME if players is None else players

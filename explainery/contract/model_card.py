@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from explainery.contract.actionability import Actionability
 from explainery.contract.errors import CardInvalid
 from explainery.contract.remote_card import RemoteSpec
 
@@ -49,6 +50,8 @@ class InputSpec(_Strict):
     """Feature name -> labels; the column holds the label's index."""
     groups: dict[str, tuple[str, ...]] = {}
     """Player name -> the features that move together (a one-hot block, say)."""
+    actionability: Actionability | None = None
+    """Tables: what may be changed of a row, by feature name, for counterfactuals."""
     layout: Literal["NCHW", "NHWC", "NHW", "NT", "NTC", "NCT"] | None = None
     """Image: NCHW, NHWC or NHW (needed). Series: NT, NTC (when not given) or NCT."""
     mean: tuple[float, ...] | None = None
@@ -89,6 +92,8 @@ class InputSpec(_Strict):
             raise ValueError(f"one row may have {MOST_ELEMENTS} elements at most")
         if self.modality == "tabular":
             self._check_table()
+        elif self.actionability is not None:
+            raise ValueError('actionability is for inputs of modality "tabular"')
         if self.modality == "image":
             self._check_image()
         if self.modality == "series" and (len(self.shape), self.layout) not in _SERIES_LAYOUTS:
@@ -132,6 +137,15 @@ class InputSpec(_Strict):
         grouped = [member for group in self.groups.values() for member in group]
         if len(set(grouped)) != len(grouped):
             raise ValueError("a feature may be in one group only")
+        self._check_actionability()
+
+    def _check_actionability(self) -> None:
+        if self.actionability is None:
+            return
+        if self.features is None:
+            raise ValueError("actionability needs feature names")
+        for fault in self.actionability.faults(self.features, self.groups):
+            raise ValueError(f"actionability: {fault}")
 
     def _check_image(self) -> None:
         if self.layout not in ("NCHW", "NHWC", "NHW"):

@@ -35,6 +35,10 @@ METHODS = (
         params=(Param(name="window", type="sizes", help="h"), Param(name="stride", type="sizes", help="h")),
     ),
     MethodSpec(
+        name="owen", title="Owen", summary="s", asks=("values",), completeness=True, random=True, reference="r",
+        params=(Param(name="hierarchy", type="tree", help="h"), FEATURES),
+    ),
+    MethodSpec(
         name="tcav", title="TCAV", summary="s", asks=("internals",), completeness=False, reference="r", level="job",
         params=(Param(name="sets", type="sets", help="h"),),
     ),

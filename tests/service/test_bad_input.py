@@ -39,6 +39,10 @@ def loan(**changes: Any) -> dict[str, Any]:
 SETS = ["example"] * 5 + ["striped"] * 5 + ["random/0"] * 5 + ["random/1"] * 5 + ["random/2"] * 5
 
 
+def tree(hierarchy: Any, **params: Any) -> dict[str, Any]:
+    return loan(method="owen", params={"hierarchy": hierarchy, **params})
+
+
 def sets(labels: Any) -> dict[str, Any]:
     params = {} if labels is None else {"sets": labels}
     return {"model": "loan", "method": "tcav", "params": params, "inputs": [tensor(shape=[25, 4], data=[0.0, 1.0] * 50)]}
@@ -93,6 +97,16 @@ CASES: dict[str, tuple[Any, str, str]] = {
     "window list": ({**WAVES, "params": {"features": {"window": [2, 2]}}}, "invalid_parameter", "one whole number of steps"),
     "window sizes": (
         {**DIGITS, "method": "occlusion", "params": {"window": [1, 2, 3, 4]}}, "invalid_parameter", "needs 2 or 3 sizes",
+    ),
+    "few superpixels": ({**DIGITS, "params": {"features": {"superpixels": 1}}}, "invalid_parameter", "an integer >= 2"),
+    "many superpixels": ({**DIGITS, "params": {"features": {"superpixels": 65}}}, "invalid_parameter", "at most the 64 pixels"),
+    "superpixels of a table": (loan(params={"features": {"superpixels": 3}}), "invalid_parameter", 'it takes {"groups": ...}'),
+    "tree of unknown": (tree([["age", CANARY]]), "invalid_parameter", "names 1 that do not play; there are: age, income"),
+    "tree number": (tree([0, [4]]), "invalid_parameter", "4 features play, from 0 on"),
+    "tree twice": (tree([["age"], "age"]), "invalid_parameter", "names a feature twice"),
+    "tree type": (tree([CANARY, 0.5]), "invalid_parameter", "nested lists of feature names or numbers"),
+    "tree of groups": (
+        tree(["age"], features={"groups": {"money": ["age", "income"]}}), "invalid_parameter", "there are: money, sex, debt",
     ),
     "parameter name": (loan(params={CANARY: 1}), "invalid_parameter", "it takes: samples"),
     # inputs

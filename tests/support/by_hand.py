@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.draws import gaussian
-from workers.game import Game, Partition
-from workers.questions import GradientAnswer, Gradients, Question, Solution, Values
+from workers.game import Game, InputView, Numbers, Partition
+from workers.questions import GradientAnswer, Gradients, Outputs, Question, Solution, Values
 
 Array = NDArray[Any]
 Function = Callable[[Array], Array]
@@ -52,6 +52,7 @@ def solve(
     partition: Partition | None = None,
     params: Mapping[str, Any] | None = None,
     seed: int = 0,
+    inputs: tuple[InputView, ...] = (),
 ) -> Solved:
     """Explain f at x against the baseline b with a method module; `gradient` maps points to input gradients.
 
@@ -63,7 +64,10 @@ def solve(
     labels = np.arange(x.size).reshape(x.shape) if labels is None else np.asarray(labels)
     partition = partition or Partition({"input": labels})
     around = b if b.ndim > x.ndim else b[None]
-    game = Game(partition, float(f(x[None])[0]), float(f(around).mean()), seed, backgrounds=len(around))
+    numbers = Numbers({"input": x}, {"input": around})
+    game = Game(
+        partition, float(f(x[None])[0]), float(f(around).mean()), seed, len(around), inputs=inputs, numbers=lambda: numbers
+    )
     explaining = method.explain(game, method.SPEC.complete(params or {}))
     asked: list[Question] = []
     answer = None
@@ -76,12 +80,18 @@ def solve(
         if isinstance(question, Values):
             present = question.coalitions[:, partition.labels["input"]].astype(np.float64)
             answer = f(present * x + (1 - present) * b)
+        elif isinstance(question, Outputs):
+            found = f(question.points["input"])
+            answer = found.reshape(len(found), -1)
         else:
             answer = _gradients(question, f, gradient, x, b)
 
 
 def _gradients(question: Gradients, f: Function, gradient: Function | None, x: Array, b: Array) -> GradientAnswer:
     assert gradient is not None, "this function came without its gradient"
+    if question.points is not None:
+        own = np.asarray(question.points["input"])
+        return GradientAnswer({"input": gradient(own)}, f(own))
     if question.baselines is not None and b.shape != x.shape:
         b = b[question.baselines]
     points = b + question.alphas.reshape(-1, *[1] * x.ndim) * (x - b)

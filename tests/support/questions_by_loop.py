@@ -14,7 +14,7 @@ from workers.batching import Pending, Slice
 from workers.draws import gaussian
 from workers.game import Partition
 from workers.points import Row, place_labels, place_row
-from workers.questions import GradientAnswer, Gradients, Values
+from workers.questions import GradientAnswer, Gradients, Outputs, Values
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -75,6 +75,12 @@ def values(model: Formula, row: Row, question: Values) -> NDArray[np.float64]:
             total += float(model.outputs(point)[0, row.column])
         answers.append(total / row.backgrounds)
     return np.array(answers)
+
+
+def outputs(model: Formula, question: Outputs) -> NDArray[np.float64]:
+    """All columns at each point."""
+    points = range(question.evaluations)
+    return np.concatenate([model.outputs({name: array[n : n + 1] for name, array in question.points.items()}) for n in points])
 
 
 def gradients(model: Any, row: Row, question: Gradients) -> GradientAnswer:

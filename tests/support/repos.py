@@ -116,13 +116,13 @@ def add_onnx_file(
     return write(folder, name, card, {"model.onnx": model.SerializeToString()})
 
 
-def add_onnx_linear(folder: Path, name: str, weights: np.ndarray, batch: str | int = "n") -> Path:
+def add_onnx_linear(folder: Path, name: str, weights: np.ndarray, batch: str | int = "n", **more: Any) -> Path:
     """score = input @ weights, as ONNX. `weights`: float32 [features, columns]."""
     from onnx import helper
 
     features, columns = weights.shape
     node = helper.make_node("MatMul", ["input", "w"], ["score"])
     return add_onnx(
-        folder, name, [node], {"w": weights.astype(np.float32)}, tensor_input("input", [features]), output(columns),
-        input=[batch, features], score=[batch, columns],
+        folder, name, [node], {"w": weights.astype(np.float32)}, tensor_input("input", [features], **more),
+        output(columns), input=[batch, features], score=[batch, columns],
     )  # fmt: skip

@@ -51,6 +51,13 @@ def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     repos.add_stub(folder, "series", 40, inputs=series.replace("FP32", "FP64"), weights=np.arange(40.0).tolist())
     repos.add_onnx_file(folder, "trees", grown.exported("small"), 4, 1)
     repos.add_torch(folder, "tokens", "inner_nets:encoder", {}, repos.tensor_input("input", [9, 8]), repos.output(3))
+    for name, function, args, columns in (("mlp", "mlp", {"features": 6}, 3), ("hungry", "hungry", {"most": 5}, 1)):
+        shape = repos.tensor_input("input", [6 if name == "mlp" else 3], modality="tabular")
+        repos.add_torch(folder, f"{name}-table", f"nets:{function}", args, shape, repos.output(columns))
+    shape = repos.tensor_input("input", [3], modality="tabular")
+    repos.add_torch(folder, "starving-table", "nets:hungry", {"most": 0}, shape, repos.output(1))
+    repos.add_onnx_linear(folder, "onnx-table", WEIGHTS[:, None], modality="tabular")
+    repos.add_onnx_linear(folder, "onnx-fixed-table", WEIGHTS[:, None], batch=3, modality="tabular")
     return folder
 
 

@@ -15,7 +15,7 @@ from workers.answering import Answering, Tally
 from workers.batching import Pending, Slice
 from workers.explaining import Frame
 from workers.game import Partition
-from workers.questions import Gradients, Noise, Values
+from workers.questions import Gradients, Noise, Outputs, Values
 
 PARTITION = Partition({"a": np.array([0, 0, 1]), "b": np.array([[2, 3], [3, 2]])})
 COALITIONS = np.random.Generator(np.random.Philox(5)).random((7, 4)) < 0.5
@@ -63,6 +63,46 @@ def test_frames(cut: str) -> None:
     for row, answer in zip(asked, answers, strict=True):
         np.testing.assert_allclose(answer.instance, model.outputs(row.instance)[0])
         np.testing.assert_allclose(answer.baseline, model.outputs(row.baselines).mean(axis=0))
+
+
+def points(count: int, seed: int = 3) -> Outputs:
+    rng = np.random.Generator(np.random.Philox(seed))
+    return Outputs({"a": rng.normal(size=(count, 3)), "b": rng.normal(size=(count, 2, 2))})
+
+
+@pytest.mark.parametrize("backgrounds", [1, 4])
+@pytest.mark.parametrize("cut", CUTS)
+def test_outputs_at_points_of_ones_own(cut: str, backgrounds: int) -> None:
+    """All columns, whatever the row's target is, and once a point, however many baselines the row has."""
+    model, questions = Formula(), [points(7, seed) for seed in range(3)]
+    tallies = [Tally(row, question) for row, question in zip(rows(model, backgrounds), questions, strict=True)]
+    for answer, question in zip(loop.ask(model, tallies, CUTS[cut]), questions, strict=True):
+        assert answer.shape == (7, 2)
+        np.testing.assert_allclose(answer, loop.outputs(model, question), rtol=1e-12)
+    assert sum(model.calls) == 3 * 7
+
+
+def test_points_of_ones_own_share_a_call_and_are_cast_to_the_rows_precision() -> None:
+    model = Formula()
+    seen: list[Any] = []
+    model.forward = lambda inputs: seen.append(inputs) or model.outputs(inputs)  # type: ignore[method-assign,func-returns-value]
+    row = make_row(model, PARTITION, 0, 1, dtype=np.float32)
+    values, found = loop.ask(model, [Tally(row, Values(COALITIONS)), Tally(row, points(4))], CUTS["whole"])
+    assert (len(values), found.shape) == (7, (4, 2))
+    (inputs,) = seen
+    assert inputs["a"].dtype == np.float32
+    assert len(inputs["a"]) == 7 + 4
+
+
+def test_points_where_the_model_is_not_finite_are_the_askers_fault_only() -> None:
+    model = Formula()
+    row = rows(model)[0]
+    good, bad = points(3), points(3)
+    bad.points["a"][1] = np.nan
+    pendings = [Pending(tally, tally.question, tally.kind, 3, True, 0.0) for tally in (Tally(row, good), Tally(row, bad))]
+    faults = Answering(model).ask([Slice(pending, 0, 3) for pending in pendings])
+    assert [piece.pending for piece, _ in faults] == [pendings[1]]
+    np.testing.assert_allclose(pendings[0].asker.answer(), loop.outputs(model, good))
 
 
 def test_frames_and_coalitions_share_a_call() -> None:

@@ -32,6 +32,11 @@ FRUGAL: dict[str, dict[str, Any]] = {
     "expected_gradients": {"samples": 64},
     "lime": {"samples": 60},
     "rise": {"samples": 70},
+    "owen": {"samples": 300},
+    "sobol": {"samples": 400},
+    "hsic": {"samples": 100},
+    "guided_ig": {"max_steps": 20},
+    "permutation_importance": {"repeats": 3},
     "score_cam": {"samples": 3},
     "activation_maximization": {"steps": 9, "starts": 2},
     "tcav": {"sets": [*["example"] * 5, *["c"] * 5, *(f"random/{k}" for k in range(3) for _ in range(5))]},
@@ -100,9 +105,11 @@ def check(job: JobSpec, cost: Cost) -> bool:
     return job.estimate.model_evaluations.exact and job.estimate.gradient_evaluations.exact
 
 
+GUESSED = {"counterfactual", "ice", "partial_dependence"}
+"""Rows of their own, made from the values of the data: only a worker can count them."""
 ADAPTIVE = {
     "kernel_shap", "permutation_shapley", "expected_gradients", "score_cam", "integrated_gradients", "layer_conductance",
-    "layer_integrated_gradients", "neuron_integrated_gradients",
+    "layer_integrated_gradients", "neuron_integrated_gradients", "owen", "blur_ig", "xrai",
 }  # fmt: skip
 
 
@@ -110,6 +117,8 @@ ADAPTIVE = {
 @pytest.mark.parametrize("method", sorted(PLUGINS))
 def test_the_calls_of_every_method_are_foretold(lab: Local, shelf: Shelf, method: str, background: int) -> None:
     spec, tried = PLUGINS[method].SPEC, 0
+    if method in GUESSED:
+        pytest.skip("nothing is said to be known")
     if background and spec.level == "job":
         pytest.skip("baselines play no part")
     for model in MODELS:
@@ -127,7 +136,10 @@ def test_the_calls_of_every_method_are_foretold(lab: Local, shelf: Shelf, method
                 continue
             exact = check(admitted.spec, cost)
             assert exact or method in ADAPTIVE, (model, params)
-            assert exact is not (method in ADAPTIVE and params.get("tolerance") != 0) or method == "expected_gradients"
+            assert exact is not (method in ADAPTIVE and params.get("tolerance") != 0) or method in (
+                "expected_gradients",
+                "owen",
+            )
             tried += 1
     assert tried
 
@@ -161,4 +173,6 @@ def test_a_baseline_that_is_known_from_before_costs_the_same(lab: Local, shelf: 
 
 def test_methods_say_what_they_ask() -> None:
     for name, plugin in PLUGINS.items():
+        if name in GUESSED:
+            continue
         assert plugin.SPEC.calls is not None, f"{name} says no calls"

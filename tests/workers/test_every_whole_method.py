@@ -18,28 +18,42 @@ from workers.batch import Batch
 from workers.frame import Frame
 from workers.governor import Governor
 from workers.local import Local, Order
-from workers.questions import Gradients, Internals, Values
+from workers.questions import Gradients, Internals, Outputs, Values
 from workers.registry import discover
 
 METHODS = sorted(name for name, plugin in discover().methods.items() if plugin.SPEC.level == "job")
 MODELS = ("mlp", "cnn", "both", "onnx", "onnx-fixed")
 ROWS = 25
 SETS = ["example"] * 5 + ["one"] * 5 + ["random/0"] * 5 + ["random/1"] * 5 + ["random/2"] * 5
-SMALL: dict[str, dict[str, Any]] = {"activation_maximization": {"steps": 6}, "tcav": {"sets": SETS}}
+SMALL: dict[str, dict[str, Any]] = {
+    "activation_maximization": {"steps": 6},
+    "tcav": {"sets": SETS},
+    "permutation_importance": {"repeats": 2},
+    "partial_dependence": {"grid": 3},
+    "ice": {"grid": 3},
+    "counterfactual": {"samples": 200, "desired": {"range": [1.0, None]}},
+    "anchors": {"samples": 400},
+}
 """Parameters that make a method quick, or that it cannot do without."""
 
 pytestmark = pytest.mark.parametrize("method", METHODS)
 
 
+def home(lab: Local, method: str, model: str) -> str:
+    """The model itself, or the same as a table for methods of tables."""
+    return f"{model}-table" if lab.registry.methods[method].SPEC.table else model
+
+
 def order(lab: Local, method: str, model: str, **more: Any) -> Order:
+    model = home(lab, method, model)
     rng = np.random.Generator(np.random.Philox(key=[1, len(model)]))
     card = lab.load(model).card
     rows = {spec.name: rng.normal(size=(ROWS, *spec.row_shape)).astype(np.float32) for spec in card.inputs}
-    return Order(method, rows, SMALL.get(method, {}) | more.pop("params", {}), target=0, **more)
+    return Order(more.pop("instead", method), rows, SMALL.get(method, {}) | more.pop("params", {}), target=0, **more)
 
 
 def explain(lab: Local, method: str, model: str, **more: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    result, arrays = lab.explain(model, order(lab, method, model, **more))
+    result, arrays = lab.explain(home(lab, method, model), order(lab, method, model, **more))
     assert result.report is not None
     return result.report, arrays
 
@@ -63,7 +77,11 @@ def _close(a: Any, b: Any) -> bool:
 @pytest.mark.parametrize("model", MODELS)
 def test_a_report_and_its_forms(lab: Local, method: str, model: str) -> None:
     """No explanations, a report of plain values, maps as described, and all of it in every form of a result."""
-    result, arrays = lab.explain(model, order(lab, method, model))
+    if lab.registry.methods[method].SPEC.table and model in ("cnn", "both"):
+        with pytest.raises(ExplaineryError, match="changes features of a table, and input"):
+            lab.explain(model, order(lab, "predict", model, instead=method))
+        return
+    result, arrays = lab.explain(home(lab, method, model), order(lab, method, model))
     assert result.explanations == ()
     assert json.loads(json.dumps(result.report, allow_nan=False)) == result.report
     blob = pack_result(result, arrays)
@@ -82,9 +100,9 @@ def test_a_report_and_its_forms(lab: Local, method: str, model: str) -> None:
 
 @pytest.mark.parametrize("model", ["mlp", "onnx"])
 def test_the_same_again_and_in_company(lab: Local, method: str, model: str) -> None:
-    alone = explain(lab, method, model, seed=7)
+    alone, place = explain(lab, method, model, seed=7), home(lab, method, model)
     among = lab.explain_all(
-        model, [order(lab, method, model, seed=3), order(lab, method, model, seed=7), order(lab, "saliency", model)]
+        place, [order(lab, method, model, seed=3), order(lab, method, model, seed=7), order(lab, "saliency", place)]
     )
     assert among[1][0].report is not None
     assert same(alone, (among[1][0].report, among[1][1]))
@@ -107,13 +125,13 @@ def test_out_of_memory_halves_the_chunk(lab: Local, method: str) -> None:
 
 def test_few_rows_are_on_the_device_at_a_time(lab: Local, method: str) -> None:
     """And the answer is the same; progress ends where it said it would."""
-    loaded = lab.load("mlp")
+    loaded = lab.load(home(lab, method, "mlp"))
     batch = Batch(loaded, lab.registry, Governor(), most_rows=4)
     work = batch.admit(lab._claim(loaded, order(lab, method, "mlp")))
     seen = []
     while batch.works:
         batch.plan()
-        assert len({id(pending.asker.row) for pending in batch._owners()}) <= 4
+        assert len({id(pending.asker.row.instance) for pending in batch._owners()}) <= 4
         batch.step()
         seen.append(work.advance().done)
     assert work.whole is not None
@@ -127,7 +145,7 @@ def _without_outputs(answer: tuple[dict[str, Any], dict[str, NDArray[Any]]]) -> 
 
 
 def test_dropped_between_two_chunks(lab: Local, method: str) -> None:
-    loaded = lab.load("mlp")
+    loaded = lab.load(home(lab, method, "mlp"))
     batch = Batch(loaded, lab.registry, Governor(), most_rows=4)
     work = batch.admit(lab._claim(loaded, order(lab, method, "mlp")))
     batch.plan()
@@ -140,10 +158,11 @@ def test_dropped_between_two_chunks(lab: Local, method: str) -> None:
 
 def test_asks_only_what_its_spec_says(lab: Local, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plugin: Any = lab.registry.methods[method]
-    original, asked = plugin.explain_job, []
+    original, asked, tables = plugin.explain_job, [], []
 
     def recording(view: Any, params: Any) -> Any:
         steps, answers = original(view, params), None
+        tables.extend([view.table] if view.table else [])
         while True:
             try:
                 questions = steps.send(answers)
@@ -153,11 +172,11 @@ def test_asks_only_what_its_spec_says(lab: Local, method: str, monkeypatch: pyte
             answers = yield questions
 
     monkeypatch.setattr(plugin, "explain_job", recording)
-    result, _ = lab.explain("mlp", order(lab, method, "mlp"))
-    names = {Values: "values", Frame: "values", Gradients: "gradients", Internals: "internals"}
+    result, _ = lab.explain(home(lab, method, "mlp"), order(lab, method, "mlp"))
+    names = {Values: "values", Outputs: "values", Frame: "values", Gradients: "gradients", Internals: "internals"}
     assert {names[type(question)] for question in asked} <= set(plugin.SPEC.asks)
     made = sum(question.instance if isinstance(question, Frame) else question.evaluations for question in asked)
-    assert made <= plugin.job_cost(ROWS, result.params)
+    assert made <= plugin.job_cost(ROWS, result.params, *tables)
     values = plugin.SPEC.asks == ("values",)
     assert (result.cost.model_evaluations, result.cost.gradient_evaluations) == ((made, 0) if values else (0, made))
 
@@ -174,10 +193,10 @@ def test_a_method_that_raises_fails_its_job_only(lab: Local, method: str, monkey
         raise ZeroDivisionError
 
     monkeypatch.setattr(lab.registry.methods[method], "explain_job", broken)
-    loaded = lab.load("mlp")
+    loaded = lab.load(home(lab, method, "mlp"))
     batch = Batch(loaded, lab.registry, Governor(), most_rows=64)
     batch.admit(lab._claim(loaded, order(lab, method, "mlp")))
-    other = batch.admit(lab._claim(loaded, order(lab, "saliency", "mlp")))
+    other = batch.admit(lab._claim(loaded, order(lab, "saliency", home(lab, method, "mlp"))))
     done, failed = [], []
     while batch.works:
         batch.plan()

@@ -124,3 +124,26 @@ def test_feature_names_need_a_number_of_columns() -> None:
     """Else a row of more columns would get the names of other features."""
     with pytest.raises(CardInvalid, match="how many columns"):
         card(repos.tensor_input("table", [-1], modality="tabular", features=["a", "b"]))
+
+
+def test_superpixels_follow_each_picture(tmp_path: Path) -> None:
+    """Two pictures with edges in other places, explained by groups that follow them; attributions keep the picture's shape."""
+    repos.add_stub(
+        tmp_path, "m", 64, inputs=repos.tensor_input("input", [1, 8, 8], modality="image", layout="NCHW"), weights=[1.0] * 64
+    )
+    rows = np.zeros((2, 1, 8, 8), np.float32)
+    rows[0, :, :, 4:] = 1.0
+    rows[1, :, 4:, :] = 1.0
+    order = Order("lime", {"input": rows}, {"features": {"superpixels": 4}})
+    _, arrays = Local(_settings(tmp_path)).explain("m", order)
+    found = arrays["attributions.input"]
+    assert found.shape == rows.shape
+    for row, half in ((0, found[0, 0, :, 4:]), (1, found[1, 0, 4:, :])):
+        assert np.ptp(half) == pytest.approx(0, abs=1e-6)
+        assert half.sum() == pytest.approx(found[row].sum(), abs=1e-5)
+        assert half.sum() != 0
+
+
+def test_superpixels_are_for_pictures() -> None:
+    with pytest.raises(InvalidParameter, match="elements"):
+        cut({"superpixels": 3}, NUMBERS)

@@ -15,6 +15,7 @@ from explainery.contract.errors import InputUndecodable, InvalidBaseline, Invali
 from explainery.contract.model_card import InputSpec
 from explainery.contract.tensors import NUMPY_NAMES
 from workers.plugins import Groups
+from workers.segments import planes, superpixels
 
 DEFAULT_GRID = 8
 """Patches per axis when no grid is asked for (fewer where the image has fewer pixels)."""
@@ -44,7 +45,7 @@ def decode(spec: InputSpec, encoded: Sequence[bytes], media_type: str) -> NDArra
 
 
 def groups(spec: InputSpec, shape: tuple[int, ...], features: Mapping[str, Any] | None) -> Groups:
-    """Patches of a grid: `{"grid": n}` or `{"grid": [rows, columns]}`."""
+    """Patches of a grid: `{"grid": n}` or `{"grid": [rows, columns]}`. Superpixels follow the picture: `groups_by_content`."""
     rows, columns = _axes(spec)
     height, width = shape[rows], shape[columns]
     if features is None:
@@ -58,6 +59,14 @@ def groups(spec: InputSpec, shape: tuple[int, ...], features: Mapping[str, Any] 
     labels = np.broadcast_to(patches[:, :, None], shape) if spec.layout == "NHWC" else channels_first
     names = tuple(f"patch {row},{column}" for row in range(grid[0]) for column in range(grid[1]))
     return Groups(np.ascontiguousarray(labels, dtype=np.int64), names, grouped=features is not None)
+
+
+def groups_by_content(spec: InputSpec, row: NDArray[Any], features: Mapping[str, Any]) -> Groups:
+    """About `{"superpixels": n}` compact regions of a picture that look alike. `row`: [*row shape]."""
+    regions = superpixels(planes(row.astype(np.float64), str(spec.layout)), features["superpixels"])
+    whole = regions[:, :, None] if spec.layout == "NHWC" else regions
+    labels = np.ascontiguousarray(np.broadcast_to(whole, row.shape), dtype=np.int64)
+    return Groups(labels, tuple(f"superpixel {number}" for number in range(int(regions.max()) + 1)))
 
 
 def baseline(spec: InputSpec, kind: str, rows: NDArray[Any], sample: NDArray[Any] | None) -> NDArray[np.float64]:
@@ -83,7 +92,8 @@ def _axes(spec: InputSpec) -> tuple[int, int]:
 def _asked_grid(spec: InputSpec, features: Mapping[str, Any], height: int, width: int) -> tuple[int, int]:
     if "grid" not in features:
         raise InvalidParameter(
-            f'Input {spec.name} is an image: features may be "elements", {{"grid": ...}} or {{"labels": ...}}.'
+            f'Input {spec.name} is an image: features may be "elements", {{"grid": ...}}, {{"superpixels": ...}} or '
+            '{"labels": ...}.'
         )
     asked = features["grid"]
     grid = (asked, asked) if isinstance(asked, int) else tuple(asked)
