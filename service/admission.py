@@ -23,6 +23,7 @@ from service.faults import fault
 from service.inputs import read_tensors
 from service.instances import read_instances
 from service.need import check_room
+from service.reasons import check_reasons
 from service.rows import Rows
 from service.sameness import content_of
 from service.shelf import Shelf
@@ -76,6 +77,7 @@ def admit(
     check_layer(choice.spec, choice.params, entry.digest, layers_of)
     check_sets(choice, rows.count)
     check_table(choice.spec, choice.params, entry.card, rows.count)
+    check_reasons(request.reasons, choice.spec, entry.card)
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
     asked = Asked(entry, choice, rows, target, _backgrounds(baseline, baseline_arrays), request.priority, terms.device)
@@ -98,6 +100,7 @@ def admit(
         request_id=terms.request_id,
         tenant=terms.tenant,
         budget=request.budget,
+        reasons=request.reasons,
         estimate=estimate,
         effort=max(1, min(estimate.expected, MOST)),
     )

@@ -34,6 +34,7 @@ def content_of(spec: JobSpec, arrays: Mapping[str, NDArray[Any]], method: Method
         "target": spec.target,
         "seed": spec.seed,
         "budget": spec.budget,
+        "reasons": spec.reasons and spec.reasons.model_dump(),
         "code": explainery.__version__,
         "tenant": spec.tenant if scope == "tenant" else None,
     }
