@@ -16,6 +16,7 @@ ALL = (
     "onnx_speed",
     "service_speed",
     "streams",
+    "estimates",
     "memory",
     "quality_verdicts",
     "counterfactuals",

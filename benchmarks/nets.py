@@ -13,9 +13,10 @@ def mlp(features: int = 12, width: int = 64, outputs: int = 3) -> nn.Module:
     return nn.Sequential(nn.Linear(features, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, outputs))
 
 
-def small_cnn() -> nn.Module:
-    """A CNN for 8 x 8 digits."""
-    return nn.Sequential(*_layer(1, 16), *_layer(16, 32), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(512, 10))
+def small_cnn(size: int = 8) -> nn.Module:
+    """A CNN for digits of size x size pixels."""
+    flat = 32 * (size // 2) ** 2
+    return nn.Sequential(*_layer(1, 16), *_layer(16, 32), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(flat, 10))
 
 
 def _layer(channels: int, out: int) -> list[nn.Module]:

@@ -24,6 +24,7 @@ from service.inputs import read_tensors
 from service.instances import read_instances
 from service.need import check_room
 from service.quality import read_quality
+from service.reasons import check_reasons
 from service.rows import Rows
 from service.sameness import content_of
 from service.shelf import Shelf
@@ -78,6 +79,7 @@ def admit(
     check_sets(choice, rows.count)
     check_table(choice.spec, choice.params, entry.card, rows.count)
     quality = read_quality(request.quality, choice.spec, entry, shelf)
+    check_reasons(request.reasons, choice.spec, entry.card)
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
     backgrounds = _backgrounds(baseline, baseline_arrays)
@@ -102,6 +104,7 @@ def admit(
         request_id=terms.request_id,
         tenant=terms.tenant,
         budget=request.budget,
+        reasons=request.reasons,
         estimate=estimate,
         quality=quality,
         effort=max(1, min(estimate.expected, MOST)),

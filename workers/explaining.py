@@ -24,6 +24,7 @@ from workers.plugins import AnyMethod, MethodPlugin
 from workers.points import Row, numbers_of
 from workers.quality import quality_of
 from workers.questions import Answer, Floats, InternalAnswer, Internals, Map, Question, Solution
+from workers.reason_codes import reasons_of
 from workers.recheck import Finding
 from workers.subject import subject_of
 from workers.table import Table
@@ -181,16 +182,18 @@ def _summed_up(
         alone = Solution(per_element=found) if isinstance(found, dict) else Solution(per_player=found)
         errors = {spec.name: attribution_of(spec, row.partition, alone) for spec in card.sent}
     maps = {map_info(each): each.values.astype(np.float32) for each in solution.maps}
+    attributions = (
+        *(_described(spec, row.partition, solution, shares[spec.name]) for spec in inputs),
+        *(Attribution(input=name, shape=array.shape, datatype="FP32", layer=name) for name, array in layers.items()),
+    )
     explanation = Explanation(
         target=Target(output=output.name, index=None if target is None else row.column, label=label),
         instance_output=game.instance_output,
         baseline_output=game.baseline_output,
-        attributions=(
-            *(_described(spec, row.partition, solution, shares[spec.name]) for spec in inputs),
-            *(Attribution(input=name, shape=array.shape, datatype="FP32", layer=name) for name, array in layers.items()),
-        ),
+        attributions=attributions,
         quality=_noted(quality_of(game, solution, order.method.SPEC, findings), row.notes),
         maps=tuple(maps),
+        reasons=reasons_of(order.job, card, attributions, shares, errors, random=order.method.SPEC.random),
     )
     return RowAnswer(explanation, shares | layers, errors, {map_key(described): array for described, array in maps.items()})
 

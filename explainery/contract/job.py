@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from explainery.contract.estimate import Estimate
+from explainery.contract.reasons import ReasonsAsked
 
 Priority = Literal["interactive", "batch"]
 Target = int | Literal["predicted"] | None
@@ -101,6 +102,7 @@ class JobRequest(_Strict):
     budget: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Evaluations of the model that the whole job may cost."
     )
+    reasons: ReasonsAsked | None = Field(default=None, description="Give each row's principal reasons, by the card's codes.")
     priority: Priority = "interactive"
     quality: list[str | CheckIn] = Field(
         default=[], description='Checks of each explanation: names from `/v1/quality-checks`, or {"check": name, ...}.'
@@ -173,6 +175,7 @@ class JobSpec(BaseModel):
     deadline_s: float | None = None
     budget: int | None = None
     """Evaluations of the model that the whole job may cost."""
+    reasons: ReasonsAsked | None = None
     priority: Priority = "interactive"
     request_id: str | None = None
     tenant: str = DEFAULT_TENANT

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from explainery.contract.actionability import Actionability
 from explainery.contract.errors import CardInvalid
+from explainery.contract.reasons import ReasonCode
 from explainery.contract.remote_card import RemoteSpec
 
 Datatype = Literal["BOOL", "UINT8", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"]
@@ -206,6 +207,8 @@ class ModelCard(_Strict):
     inputs: tuple[InputSpec, ...] = Field(min_length=1)
     outputs: tuple[OutputSpec, ...] = Field(min_length=1)
     baseline: dict[str, float | str] = {}
+    reasons: dict[str, ReasonCode] = {}
+    """Feature or group -> what it is called in a notice."""
     sample: Sample | None = None
     stub: dict[str, Any] = {}
     """Format "stub" only: which closed form, and its constants (see `workers/runtimes/stub.py`)."""
@@ -267,10 +270,22 @@ class ModelCard(_Strict):
         if unknown:
             raise ValueError(f"baseline names unknown inputs: {', '.join(unknown)}")
         self._check_filled()
+        self._check_reasons()
         for name in self.files():
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
                 raise ValueError(f"file {name!r} must lie in the card's folder")
         return self
+
+    def _check_reasons(self) -> None:
+        tables = [spec for spec in self.inputs if spec.modality == "tabular"]
+        known = {name for spec in tables for name in (*(spec.features or ()), *spec.groups)} | {spec.name for spec in self.sent}
+        unknown = sorted(set(self.reasons) - known)
+        if unknown:
+            raise ValueError(f"reasons name unknown features or groups: {', '.join(unknown)}")
+        texts: dict[str, str] = {}
+        for reason in self.reasons.values():
+            if texts.setdefault(reason.code, reason.text) != reason.text:
+                raise ValueError(f"reasons give the code {reason.code} two texts")
 
     def _check_filled(self) -> None:
         texts = [spec for spec in self.inputs if spec.modality == "text"]

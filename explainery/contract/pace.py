@@ -24,8 +24,10 @@ PRIORS: dict[str, Prices] = {
     "remote": (2e-2, 5e-3, 1e-2, 1e-3),
 }
 """By runtime, of small models on a CPU; another runtime's are torch's."""
-TRUST = 0.02
+TRUST = 0.1
 """Weight of the level above, in runs: a few runs of its own decide."""
+DOUBT = 0.3
+"""A lone run may have had a busy neighbour: of how much dearer or cheaper it was, a part is believed."""
 MISS = 0.3
 """A share of the seconds from which a miss counts less than its square."""
 STIFF = 0.3
@@ -71,7 +73,7 @@ def likely_share(runs: Sequence[Run]) -> float | None:
 def _scaled(runs: Sequence[Run], above: Prices) -> Prices:
     """The prices of the level above, made dearer or cheaper as a whole: the middle of what the runs say."""
     ratios = sorted(run.seconds / max(seconds(above, run), 1e-12) for run in runs)
-    ratio = ratios[len(ratios) // 2]
+    ratio = ratios[len(ratios) // 2] ** (len(runs) / (len(runs) + DOUBT))
     job, value, gradient, row = above
     return job * ratio, value * ratio, gradient * ratio, row * ratio
 

