@@ -82,6 +82,7 @@ def admit(
         seed=request.seed,
         decision_id=request.decision_id,
         deadline_s=request.deadline_s,
+        budget=request.budget,
         priority=request.priority,
         request_id=terms.request_id,
         tenant=terms.tenant,

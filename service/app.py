@@ -22,7 +22,18 @@ from service.metrics import Metrics
 from service.openapi import document
 from service.parts import Parts
 from service.problems import register_problems
-from service.routes import explanations, figures, health, kserve_v1, methods, models, open_inference, results, torchserve
+from service.routes import (
+    anytime,
+    explanations,
+    figures,
+    health,
+    kserve_v1,
+    methods,
+    models,
+    open_inference,
+    results,
+    torchserve,
+)
 from service.trace import trace_requests
 
 
@@ -39,7 +50,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     app.spec_processor(document)
     trace_requests(app)
     register_problems(app)
-    for routes in (explanations, results, figures, models, methods, kserve_v1, open_inference, torchserve, health):
+    for routes in (explanations, results, anytime, figures, models, methods, kserve_v1, open_inference, torchserve, health):
         app.register_blueprint(routes.blueprint)
     return app
 

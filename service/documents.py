@@ -7,7 +7,7 @@ from typing import Any
 
 from explainery.contract.auto import AUTO
 from explainery.contract.catalogue import Availability, MethodSpec, ModelEntry
-from explainery.contract.job import Job
+from explainery.contract.job import Job, JobState
 from explainery.contract.layers import LayerSpec
 from service.shelf import Shelf
 
@@ -19,6 +19,7 @@ def job_document(job: Job, root: str = "") -> dict[str, Any]:
     """A job as the wire writes it. `root`: the path under which the API is mounted."""
     here = f"{root}{JOBS}/{job.id}"
     links = {"self": here, "result": f"{here}/result", "cancel": f"{here}/cancel", "events": None}
+    links["partial"] = f"{here}/partial" if job.status is JobState.RUNNING else None
     return {**job.model_dump(), "links": links}
 
 

@@ -9,13 +9,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from explainery.contract.catalogue import MethodSpec, ModelEntry
-from explainery.contract.job import Job, JobRequest, JobState
+from explainery.contract.job import Job, JobRequest, JobState, RefineRequest
 from explainery.contract.layers import LayerSpec
 from explainery.contract.result import Result
 
 REF = "#/components/schemas/"
 MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (JobRequest, "validation"),
+    (RefineRequest, "validation"),
     (Job, "serialization"),
     (Result, "serialization"),
     (MethodSpec, "serialization"),
@@ -23,6 +24,7 @@ MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (LayerSpec, "serialization"),
 )
 TEXT = {"type": "string"}
+NULL_OR_TEXT = {"type": ["string", "null"]}
 TRUTH = {"type": "boolean"}
 NUMBERS = {"type": "array", "items": {"type": "number"}}
 
@@ -39,6 +41,7 @@ SYNC_PREFER = {
 IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": TEXT, "description": "The ETag of the job as it is known."}
 PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "submit_explanation": [PREFER],
+    "refine_explanation": [PREFER],
     "get_explanation": [PREFER, IF_NONE_MATCH],
     "get_figure": [
         {"name": "row", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
@@ -58,6 +61,7 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
 PARAMETERS |= {name: [SYNC_PREFER] for name in ("explain_v1", "predict_v1", "infer_v2", "explain_torchserve")}
 BODIES = {
     "submit_explanation": ("application/json", "JobRequest"),
+    "refine_explanation": ("application/json", "RefineRequest"),
     "add_model": ("multipart/form-data", "NewModel"),
     "explain_v1": ("application/json", "V1Request"),
     "predict_v1": ("application/json", "V1Request"),
@@ -116,7 +120,7 @@ def document(spec: Any) -> Any:
 
 def _as_the_wire_writes(schemas: dict[str, Any]) -> None:
     """Add what a job and a result gain on their way out."""
-    links = dict.fromkeys(("self", "result", "cancel"), TEXT) | {"events": {"type": ["string", "null"]}}
+    links = dict.fromkeys(("self", "result", "cancel"), TEXT) | dict.fromkeys(("events", "partial"), NULL_OR_TEXT)
     schemas["Job"]["properties"]["links"] = {"type": "object", "properties": links}
     schemas["Attribution"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
     schemas["MapInfo"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
@@ -145,6 +149,15 @@ def _own_schemas() -> dict[str, Any]:
             }
         ),
         "JobPage": _object({"jobs": _list({"$ref": REF + "Job"}), "cursor": {"type": ["string", "null"]}}),
+        "Partial": _object(
+            {
+                **dict.fromkeys(("id", "method", "value_function"), TEXT),
+                "params": {"type": "object"},
+                **{name: {"type": "integer"} for name in ("row", "rows_done", "evaluations")},
+                "explanation": {"$ref": REF + "Explanation"},
+                "notes": _list(TEXT),
+            }
+        ),
         "MethodList": _object({"methods": _list({"$ref": REF + "MethodSpec"})}),
         "Model": _object({"name": TEXT, "versions": _list({"$ref": REF + "ModelEntry"}), "ready": TRUTH}),
         "Layers": _object({**dict.fromkeys(("name", "version", "digest"), TEXT), "layers": _list({"$ref": REF + "LayerSpec"})}),

@@ -33,6 +33,7 @@ def content_of(spec: JobSpec, arrays: Mapping[str, NDArray[Any]], method: Method
         "params": spec.params,
         "target": spec.target,
         "seed": spec.seed,
+        "budget": spec.budget,
         "code": explainery.__version__,
         "tenant": spec.tenant if scope == "tenant" else None,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +19,7 @@ from explainery.contract.result import Attribution, Explanation, MapInfo, Qualit
 from explainery.contract.tensors import map_key
 from workers.frame import Frame, FrameAnswer
 from workers.game import Game, InputView, Partition
+from workers.memory import Memory
 from workers.plugins import AnyMethod, MethodPlugin
 from workers.points import Row
 from workers.quality import quality_of
@@ -47,31 +49,40 @@ class Order:
     layers: tuple[LayerSpec, ...] = ()
 
 
-def explain_row(order: Order, number: int, row: Row) -> Generator[Question | Frame, Answer, RowAnswer]:
-    """Explain row `number` of a job."""
+def explain_row(
+    order: Order, number: int, row: Row, memory: Memory | None = None
+) -> Generator[Question | Frame, Answer, RowAnswer]:
+    """Explain row `number` of a job. `memory`: of a method that samples."""
     target = order.job.target[number]
     game = Game(
         row.partition, seed=order.job.seed, backgrounds=row.backgrounds, layers=order.layers, inputs=_views(order.card, row)
     )
     if _at_once(order, target):
         solution = yield from _framed_later(order, row, game, target)
-    else:
+    elif memory is None:
         yield from _framed(order, row, game, target)
         solution = yield from _of_rows(order).explain(game, order.job.params)
-    return _summed_up(order, row, game, solution, target)
+    else:
+        if not memory.recalls(row, game):
+            yield from _framed(order, row, game, target)
+        conclude = partial(_summed_up, order, row, game, target)
+        solution = yield from memory.explaining(game, row.column, conclude)
+    return _summed_up(order, row, game, target, solution)
 
 
-def row_turns(order: Order, number: int, row: Row) -> Generator[list[tuple[Row, Question | Frame]], list[Answer], RowAnswer]:
+def row_turns(
+    order: Order, number: int, row: Row, memory: Memory | None = None
+) -> Generator[list[tuple[Row, Question | Frame]], list[Answer], RowAnswer]:
     """`explain_row` in turns of questions that wait together: a row has one at a time."""
-    steps = explain_row(order, number, row)
-    question = next(steps)
+    steps = explain_row(order, number, row, memory)
+    answers: list[Answer] = [None]
     while True:
-        answers = yield [(row, question)]
         try:
             question = steps.send(answers[0])
         except StopIteration as done:
             answer: RowAnswer = done.value
             return answer
+        answers = yield [(row, question)]
 
 
 def _of_rows(order: Order) -> MethodPlugin:
@@ -151,7 +162,7 @@ def _column(target: int | str | None, outputs: Floats, card: ModelCard) -> int:
     return column
 
 
-def _summed_up(order: Order, row: Row, game: Game, solution: Solution, target: int | str | None) -> RowAnswer:
+def _summed_up(order: Order, row: Row, game: Game, target: int | str | None, solution: Solution) -> RowAnswer:
     card, output = order.card, order.card.score_output
     label = output.labels[row.column] if output.labels and row.column < len(output.labels) else None
     inputs = () if solution.per_player is None and solution.per_element is None else card.sent

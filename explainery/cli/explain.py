@@ -35,6 +35,8 @@ def _output(ctx: click.Context, param: click.Parameter, path: Path | None) -> Pa
     "--param", "params", callback=assignments, multiple=True, help="name=value, a parameter of the method; may be repeated."
 )
 @click.option("--seed", type=click.IntRange(0), help="Seed of the method's random draws.")
+@click.option("--budget", type=click.IntRange(1), help="Model evaluations that the whole job may cost.")
+@click.option("--deadline", "deadline_s", type=click.FloatRange(0, min_open=True), help="Seconds until the job must end.")
 @click.option("--decision-id", help="The decision this explains, in your own records.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the result, or print the job and leave.")
 @click.option(

@@ -39,8 +39,9 @@ class Client:
         """Hand in a job; with `wait_s`, wait that long for its end.
 
         `inputs`: one array [rows, ...], arrays by input name, a list of instances, or named tensors. `options`: the other
-        fields of the request (`params`, `target`, `baseline`, `seed`, `decision_id`, `deadline_s`, `priority`, `fresh`); left
-        out, the service's defaults apply. Not tried again by itself: whether a broken submit arrived cannot be known.
+        fields of the request (`params`, `target`, `baseline`, `seed`, `decision_id`, `deadline_s`, `budget`, `priority`,
+        `fresh`); left out, the service's defaults apply. Not tried again by itself: whether a broken submit arrived cannot be
+        known.
         """
         body = {"model": model, "method": method, **rows(inputs), **options}
         prefer = f"wait={_whole_seconds(wait_s)}" if wait_s > 0 else "respond-async"
@@ -132,6 +133,24 @@ class Client:
             left_s = None if timeout_s is None else timeout_s - (time.monotonic() - begun)
             job = self.wait(job, left_s, progress)
         return self.result(job)
+
+    def refine(self, job: Job | str, *, samples: int = 0, wait_s: float = 0.0, **options: Any) -> Job:
+        """Go on from a job that succeeded, by a method that samples: a new job, which answers for all samples together.
+
+        `samples`: how many each row may take in addition. `options`: `tolerance`, `budget`, `deadline_s`, `priority`,
+        `decision_id`. Raises ServiceError: 409 before the job has succeeded, 410 when its answers are no longer kept, 422 when
+        its method does not sample.
+        """
+        prefer = f"wait={_whole_seconds(wait_s)}" if wait_s > 0 else "respond-async"
+        body, path = {"samples": samples, **options}, f"{_JOBS}/{_id(job)}/refine"
+        return read_job(self._transport.send("POST", path, wait_s=wait_s, json=body, headers={"Prefer": prefer}).json())
+
+    def partial(self, job: Job | str) -> dict[str, Any]:
+        """The running estimate of a job at work, by a method that samples, with its standard errors. One row of it.
+
+        Raises ServiceError (409) when there is none, not yet or no more.
+        """
+        return dict(self._transport.get(f"{_JOBS}/{_id(job)}/partial").json())
 
     def job(self, job_id: str) -> Job:
         """The job as it is now."""

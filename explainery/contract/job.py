@@ -86,8 +86,24 @@ class JobRequest(_Strict):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     decision_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     deadline_s: Annotated[float, Field(gt=0, le=366 * 86400, allow_inf_nan=False)] | None = None
+    budget: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Model evaluations that the whole job may cost; methods that sample stop there."
+    )
     priority: Priority = "interactive"
     fresh: bool = Field(default=False, description="Compute it anew, although the same was asked before.")
+
+
+class RefineRequest(_Strict):
+    """The body of `POST /v1/explanations/{id}/refine`: what the new job may do beyond the one that it goes on from."""
+
+    samples: Annotated[int, Field(ge=0)] = Field(default=0, description="Samples that each row may take in addition.")
+    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        default=None, description="Stop at this error figure; not given: as before. 0: use all samples."
+    )
+    budget: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Model evaluations that this may cost.")
+    deadline_s: Annotated[float, Field(gt=0, le=366 * 86400, allow_inf_nan=False)] | None = None
+    priority: Priority = "interactive"
+    decision_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
 
 
 class ModelRef(BaseModel):
@@ -144,6 +160,10 @@ class JobSpec(BaseModel):
     seed: int
     decision_id: str | None = None
     deadline_s: float | None = None
+    budget: int | None = None
+    """Model evaluations that the whole job may cost."""
+    refines: str | None = None
+    """The job whose answers this one goes on from: they travel with the inputs, as `known/...`."""
     priority: Priority = "interactive"
     request_id: str | None = None
     tenant: str = DEFAULT_TENANT
@@ -218,6 +238,8 @@ class Job(BaseModel):
     attempts: int
     error: JobError | None
     tenant: str = DEFAULT_TENANT
+    refines: str | None = None
+    """The job whose answers this one goes on from."""
     dedupe_of: str | None = None
     """The job whose answer this one shares, because it asked the same."""
     quarantine: Quarantine | None = None

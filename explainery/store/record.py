@@ -53,6 +53,7 @@ def read_job(record: Record) -> Job:
         deadline_at=_time(record, b"deadline"),
         attempts=int(record[b"attempts"]),
         tenant=spec.tenant,
+        refines=spec.refines,
         dedupe_of=_text(record, b"dedupe_of"),
         quarantine=_quarantine(record),
         error=JobError.model_validate_json(error) if error else None,
