@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workers.van_der_corput import scrambled
+from workers.van_der_corput import plain, scrambled
 
 
 @pytest.mark.parametrize("start", [0, 64, 4096])
@@ -11,6 +11,10 @@ def test_powers_of_two_fall_one_into_each_part(start: int) -> None:
     for count in (2, 8, 64):
         numbers = scrambled(np.arange(start, start + count), 3, "test")
         np.testing.assert_array_equal(np.sort(np.floor(numbers * count)), np.arange(count))
+
+
+def test_plain() -> None:
+    assert [plain(place) for place in range(6)] == [0, 0.5, 0.25, 0.75, 0.125, 0.625]
 
 
 def test_uniform_over_seeds_and_inside_each_part() -> None:

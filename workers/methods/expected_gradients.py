@@ -20,7 +20,7 @@ from workers.game import Explaining, Game, Params
 from workers.questions import Floats, Gradients, Solution
 from workers.standard_errors import Summing, relative_error
 from workers.stopping import Stop, asked
-from workers.van_der_corput import scrambled
+from workers.van_der_corput import plain, scrambled
 
 SPEC = MethodSpec(
     name="expected_gradients",
@@ -100,23 +100,17 @@ def cost(players: int, params: Params) -> int:
 def rounds(samples: int, backgrounds: int, seed: int) -> Iterator[Gradients]:
     """The questions of a row: rounds of equal size, alike for every row of a job.
 
-    A round's places are the first of a sequence that belongs to it alone, so more samples keep those of fewer.
+    From `ROUNDS` to twice as many, so that a round has 2^k places, or where it has room for all baselines 2^k of each. Its
+    places are the first of a sequence that belongs to it alone: more samples keep those of fewer.
     """
-    count = min(samples, ROUNDS)
-    size = samples // count
-    size = backgrounds * _even(size // backgrounds) if size > backgrounds else _even(size)
+    unit = backgrounds if samples // ROUNDS >= backgrounds else 1
+    size = unit << max((samples // unit // ROUNDS).bit_length() - 1, 0)
     deck = generator(seed, "expected_gradients/deck").permutation(backgrounds)
     turns = np.arange(size)
-    for number in range(count):
+    for number in range(samples // size):
         alphas = scrambled(turns + _skipped(turns, backgrounds), seed, f"expected_gradients/{number}")
-        dealt = deck[(number * backgrounds // ROUNDS + turns) % backgrounds]
-        yield Gradients(alphas, np.full(size, 1 / size), factor="difference", baselines=dealt)
-
-
-def _even(places: int) -> int:
-    """The three leading binary digits: so many places, or a few less, are spread along the path almost as evenly as 2^k."""
-    spare = max(places.bit_length() - 3, 0)
-    return places >> spare << spare
+        start = int(backgrounds * plain(number))  # wherever it ends, rounds begin all over the deck
+        yield Gradients(alphas, np.full(size, 1 / size), factor="difference", baselines=deck[(start + turns) % backgrounds])
 
 
 def _skipped(turns: NDArray[np.int64], backgrounds: int) -> NDArray[np.int64]:
