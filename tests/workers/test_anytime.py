@@ -97,8 +97,6 @@ def test_four_times_refined_equals_one_run(lab: Local, method: str, each: int) -
     same(single, chained)
     # rounds that grow become fewer, and walks give way to every coalition
     wasted = {"expected_gradients": 1.6, "permutation_shapley": 2.0}.get(method, 1.0)
-        method, 1.0
-    )  # rounds that shrink, walks then enumerated
     assert total <= wasted * spent(one) + 8
 
 
