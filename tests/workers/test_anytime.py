@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from typing import Any
 
@@ -225,13 +226,13 @@ def test_a_running_estimate_is_that_of_one_row_and_disturbs_nothing(
     monkeypatch.setattr(lab.governor, "size", lambda kind, elements: 100)
     batch, work = begun(lab, order(method, 1500))
     assert partial_of(batch, work) is None
-    seen = []
+    seen, steps = [], itertools.count()
     while (done := step(batch)) is None:
-        if (blob := partial_of(batch, work)) is not None:
+        if next(steps) % 3 == 0 and (blob := partial_of(batch, work)) is not None:
             seen.append(partial_document(blob))
             assert header(blob)
     same(answered(*begun(lab, order(method, 1500)))[2], unpack_result(done.result())[1])
-    assert len(seen) > 5
+    assert len(seen) > 2
     assert [each["row"] for each in seen] == sorted(each["row"] for each in seen)
     first = [each for each in seen if each["row"] == 0]
     assert [each["evaluations"] for each in first] == sorted(each["evaluations"] for each in first)
