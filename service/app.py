@@ -26,6 +26,7 @@ from service.openapi import document
 from service.parts import Parts
 from service.problems import register_problems
 from service.routes import (
+    anytime,
     estimates,
     explanations,
     figures,
@@ -60,6 +61,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         estimates,
         event_routes,
         results,
+        anytime,
         figures,
         models,
         methods,

@@ -8,7 +8,7 @@ from typing import Any
 from explainery.contract.auto import AUTO
 from explainery.contract.catalogue import Availability, MethodSpec, ModelEntry
 from explainery.contract.events import links
-from explainery.contract.job import Job
+from explainery.contract.job import Job, JobState
 from explainery.contract.layers import LayerSpec
 from service.shelf import Shelf
 
@@ -17,7 +17,9 @@ _NOT = Availability(available=False)
 
 def job_document(job: Job, root: str = "") -> dict[str, Any]:
     """A job as the wire writes it. `root`: the path under which the API is mounted."""
-    return {**job.model_dump(), "links": links(job.id, root)}
+    found = links(job.id, root)
+    partial = f"{found['self']}/partial" if job.status is JobState.RUNNING else None
+    return {**job.model_dump(), "links": {**found, "partial": partial}}
 
 
 def model_document(name: str, entries: list[ModelEntry]) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import g, request
+from pydantic import BaseModel
 
 from explainery.contract.job import JobRequest, JobSpec
 from explainery.contract.tensors import pack
@@ -44,10 +46,26 @@ class Entry:
 
 
 def prepared(context: Parts, asked: JobRequest, *, part: int = 0) -> Entry:
-    """Check a request by the current request's tenant, keys and id. Raises what `admit` raises.
+    """Check a request by the current request's tenant, keys and id. Raises what `admit` raises, OverBudget.
 
-    `part`: which of the jobs that the current request makes. A request that repeats an earlier one is not checked again: the
-    model may be gone by now, and its job is there all the same.
+    `part`: which of the jobs that the current request makes.
+    """
+
+    def checked(job_id: str) -> tuple[JobSpec, bytes]:
+        admitted = admitted_now(context, asked, job_id)
+        check_cost(admitted.spec, context.settings.max_evaluations)
+        return admitted.spec, pack(admitted.arrays)
+
+    return entry_of(context, asked, checked, part=part, fresh=asked.fresh)
+
+
+def entry_of(
+    context: Parts, asked: BaseModel, check: Callable[[str], tuple[JobSpec, bytes]], *, part: int = 0, fresh: bool
+) -> Entry:
+    """The job that `check` makes under a new id, with what the current request's headers say of it.
+
+    A request that repeats an earlier one is not checked again: the model may be gone by now, and its job is there all the same.
+    Raises InvalidIdempotencyKey and what `check` raises.
     """
     tenant = read_tenant(request.headers.get(HEADER))
     key = idempotency.read_key(request.headers.get(idempotency.HEADER))
@@ -57,10 +75,9 @@ def prepared(context: Parts, asked: JobRequest, *, part: int = 0) -> Entry:
         g.job_id = known
         return Entry(context, known, repeats=True)
     job_id = new_job_id()
-    admitted = admitted_now(context, asked, job_id)
-    check_cost(admitted.spec, context.settings.max_evaluations)
+    spec, inputs = check(job_id)
     g.job_id = job_id
-    return Entry(context, job_id, admitted.spec, pack(admitted.arrays), asked.fresh, once, cancel_after_s)
+    return Entry(context, job_id, spec, inputs, fresh, once, cancel_after_s)
 
 
 def admitted_now(context: Parts, asked: JobRequest, job_id: str) -> Admitted:

@@ -14,7 +14,6 @@ import orjson
 from pydantic import BaseModel
 
 from explainery.contract.errors import InvalidIdempotencyKey
-from explainery.contract.job import JobRequest
 from explainery.store.jobs import Once
 
 HEADER = "Idempotency-Key"
@@ -39,7 +38,7 @@ def read_key(header: str | None) -> str | None:
     raise InvalidIdempotencyKey(f"The header {HEADER} {fault['msg']}: 1 to 255 visible characters.", [fault])
 
 
-def once_of(key: str | None, tenant: str, place: str, asked: JobRequest, part: int) -> Once | None:
+def once_of(key: str | None, tenant: str, place: str, asked: BaseModel, part: int) -> Once | None:
     """What the ledger is to remember. `place`: method and path; `part`: which of the jobs that one request makes."""
     if key is None:
         return None
@@ -47,10 +46,10 @@ def once_of(key: str | None, tenant: str, place: str, asked: JobRequest, part: i
     return Once(name, hashlib.sha256(place.encode() + b"\n" + _plain(asked)).hexdigest())
 
 
-def _plain(asked: JobRequest) -> bytes:
+def _plain(asked: BaseModel) -> bytes:
     option = orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
     try:
-        return orjson.dumps(asked, default=_known, option=option)
+        return orjson.dumps(dict(asked), default=_known, option=option)
     except orjson.JSONEncodeError:  # a number beyond 64 bits, say
         return repr(sorted(asked.model_dump().items())).encode()
 

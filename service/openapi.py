@@ -9,13 +9,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from explainery.contract.catalogue import CheckSpec, MethodSpec, ModelEntry
-from explainery.contract.job import Job, JobRequest, JobState
+from explainery.contract.job import Job, JobRequest, JobState, RefineRequest
 from explainery.contract.layers import LayerSpec
 from explainery.contract.result import Result
 
 REF = "#/components/schemas/"
 MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (JobRequest, "validation"),
+    (RefineRequest, "validation"),
     (Job, "serialization"),
     (Result, "serialization"),
     (MethodSpec, "serialization"),
@@ -24,6 +25,7 @@ MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (LayerSpec, "serialization"),
 )
 TEXT = {"type": "string"}
+NULL_OR_TEXT = {"type": ["string", "null"]}
 TRUTH = {"type": "boolean"}
 NUMBERS = {"type": "array", "items": {"type": "number"}}
 
@@ -61,6 +63,7 @@ LAST_EVENT_ID = {
 }
 PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "submit_explanation": [PREFER, *SUBMITTED],
+    "refine_explanation": [PREFER, *SUBMITTED],
     "get_explanation": [PREFER, IF_NONE_MATCH],
     "get_figure": [
         {"name": "row", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
@@ -83,6 +86,7 @@ PARAMETERS |= {name: [SYNC_PREFER, *SUBMITTED] for name in ("explain_v1", "predi
 BODIES = {
     "submit_explanation": ("application/json", "JobRequest"),
     "estimate_explanation": ("application/json", "JobRequest"),
+    "refine_explanation": ("application/json", "RefineRequest"),
     "add_model": ("multipart/form-data", "NewModel"),
     "explain_v1": ("application/json", "V1Request"),
     "predict_v1": ("application/json", "V1Request"),
@@ -147,7 +151,7 @@ def document(spec: Any) -> Any:
 
 def _as_the_wire_writes(schemas: dict[str, Any]) -> None:
     """Add what a job and a result gain on their way out."""
-    links = dict.fromkeys(("self", "result", "cancel", "events"), TEXT)
+    links = dict.fromkeys(("self", "result", "cancel", "events"), TEXT) | {"partial": NULL_OR_TEXT}
     schemas["Job"]["properties"]["links"] = {"type": "object", "properties": links}
     schemas["Attribution"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
     schemas["MapInfo"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
@@ -187,6 +191,15 @@ def _own_schemas() -> dict[str, Any]:
             }
         ),
         "JobPage": _object({"jobs": _list({"$ref": REF + "Job"}), "cursor": {"type": ["string", "null"]}}),
+        "Partial": _object(
+            {
+                **dict.fromkeys(("id", "method", "value_function"), TEXT),
+                "params": {"type": "object"},
+                **{name: {"type": "integer"} for name in ("row", "rows_done", "evaluations")},
+                "explanation": {"$ref": REF + "Explanation"},
+                "notes": _list(TEXT),
+            }
+        ),
         "MethodList": _object({"methods": _list({"$ref": REF + "MethodSpec"})}),
         "CheckList": _object({"checks": _list({"$ref": REF + "CheckSpec"})}),
         "Model": _object({"name": TEXT, "versions": _list({"$ref": REF + "ModelEntry"}), "ready": TRUTH}),

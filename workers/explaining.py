@@ -20,6 +20,7 @@ from explainery.contract.tensors import map_key
 from workers.checking import Check, Copies, checked, in_turns
 from workers.frame import Frame, FrameAnswer
 from workers.game import Game, InputView, Partition
+from workers.memory import Memory
 from workers.plugins import AnyMethod, MethodPlugin
 from workers.points import Row, numbers_of
 from workers.quality import quality_of
@@ -28,6 +29,8 @@ from workers.reason_codes import reasons_of
 from workers.recheck import Finding
 from workers.subject import subject_of
 from workers.table import Table
+
+NO_FINDINGS: Mapping[str, Finding] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,19 +59,24 @@ class Order:
     copies: Copies = field(default_factory=Copies)
 
 
-def row_turns(order: Order, number: int, row: Row) -> Generator[list[tuple[Row, Question | Frame]], list[Answer], RowAnswer]:
-    """Explain row `number` of a job, and check the explanation, in turns of questions that wait together."""
+def row_turns(
+    order: Order, number: int, row: Row, memory: Memory | None = None
+) -> Generator[list[tuple[Row, Question | Frame]], list[Answer], RowAnswer]:
+    """Explain row `number` of a job, and check the explanation, in turns of questions that wait together.
+
+    `memory`: of a method that samples.
+    """
     target = order.job.target[number]
-    game, solution = yield from in_turns(row, _solved(order, row, target, order.job.seed))
+    game, solution = yield from in_turns(row, _solved(order, row, target, order.job.seed, memory))
     findings: dict[str, Finding] = {}
     if order.checks:
         subject = subject_of(row, game, solution, order.method.SPEC, order.card)
         findings = yield from checked(order.checks, subject, row, order.copies, partial(_once_more, order))
-    return _summed_up(order, row, game, solution, target, findings)
+    return _summed_up(order, row, game, target, solution, findings)
 
 
 def _solved(
-    order: Order, row: Row, target: int | str | None, seed: int
+    order: Order, row: Row, target: int | str | None, seed: int, memory: Memory | None = None
 ) -> Generator[Question | Frame, Answer, tuple[Game, Solution]]:
     """Frame a row and drive the method on it."""
     game = Game(
@@ -77,9 +85,13 @@ def _solved(
     )  # fmt: skip
     if _at_once(order, target):
         solution = yield from _framed_later(order, row, game, target)
-    else:
+    elif memory is None:
         yield from _framed(order, row, game, target)
         solution = yield from _of_rows(order).explain(game, order.job.params)
+    else:
+        if not memory.recalls(row, game):
+            yield from _framed(order, row, game, target)
+        solution = yield from memory.explaining(game, row.column, partial(_summed_up, order, row, game, target))
     return game, solution
 
 
@@ -169,7 +181,12 @@ def _column(target: int | str | None, outputs: Floats, card: ModelCard) -> int:
 
 
 def _summed_up(
-    order: Order, row: Row, game: Game, solution: Solution, target: int | str | None, findings: Mapping[str, Finding]
+    order: Order,
+    row: Row,
+    game: Game,
+    target: int | str | None,
+    solution: Solution,
+    findings: Mapping[str, Finding] = NO_FINDINGS,
 ) -> RowAnswer:
     card, output = order.card, order.card.score_output
     label = output.labels[row.column] if output.labels and row.column < len(output.labels) else None

@@ -27,9 +27,11 @@ from workers.game import Partition
 from workers.inputs import Rows, backgrounds_of, decode_rows
 from workers.loaded import Loaded
 from workers.named_layers import layers_of
+from workers.pace import Pace
 from workers.plugins import AnyMethod, Array, MethodPlugin, TablePlugin, WholePlugin
 from workers.points import Row, place_labels, place_row
 from workers.registry import Registry
+from workers.remembering import Memories, memories_of
 from workers.table import Table, table_of
 from workers.text.reading import Passages, passages_of
 
@@ -62,6 +64,8 @@ class Work:
     order: Order
     around: bytes | None
     """What tells the baselines apart, where all rows share them."""
+    memories: Memories | None = None
+    """Of the rows, where the method samples."""
     began_s: float = field(default_factory=time.perf_counter)
     model_evaluations: int = 0
     gradient_evaluations: int = 0
@@ -73,6 +77,13 @@ class Work:
     started: int = 0
     answers: dict[int, RowAnswer] = field(default_factory=dict)
     whole: WholeAnswer | None = None
+    partial: bytes | None = None
+    """Its running estimate, to be published."""
+    pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        deadline_ms = self.claim.deadline_ms if self.memories is not None else None
+        self.pace = Pace(time.time(), None if deadline_ms is None else deadline_ms / 1000)
 
     @property
     def id(self) -> str:
@@ -83,6 +94,11 @@ class Work:
     def finished(self) -> bool:
         """Whether every row has its answer, or the job as a whole."""
         return self.whole is not None or len(self.answers) == self.claim.spec.rows
+
+    @property
+    def abreast(self) -> bool:
+        """Whether its rows are to come on alike, because all must have an estimate when its time is up."""
+        return self.memories is not None and self.claim.deadline_ms is not None
 
     def begin(self, most: int) -> tuple[Part, Turns] | None:
         """Start the next row, or the job as a whole; None when all is started. Raises MemoryError.
@@ -96,7 +112,8 @@ class Work:
             self.started = self.claim.spec.rows
             return WHOLE, explain_whole(self.order, view_of(self.order, self.rows, self.loaded.model), self.row, most)
         self.started += 1
-        return number, row_turns(self.order, number, self.row(number))
+        memory = None if self.memories is None else self.memories.begin(number)
+        return number, row_turns(self.order, number, self.row(number), memory)
 
     def settle(self, part: Part, answer: RowAnswer | WholeAnswer) -> None:
         """Note what was found."""
@@ -148,10 +165,20 @@ class Work:
                 f"The job ran longer than the {limit_s:g} s a job may run; ask with fewer rows or a smaller budget."
             )
 
+    def packed_answers(self, limit_bytes: int) -> bytes | None:
+        """What its rows were answered, packed; None where that is nothing, or more than the limit."""
+        if self.memories is None or len(self.memories.of_rows) < self.claim.spec.rows:
+            return None
+        return self.memories.packed(limit_bytes)
+
     def result(self) -> bytes:
         """The finished job's result, packed."""
-        spec, answers = self.claim.spec, [self.answers[number] for number in sorted(self.answers)]
-        whole = self.whole
+        found, arrays = self.found([self.answers[number] for number in sorted(self.answers)])
+        return pack_result(found, arrays)
+
+    def found(self, answers: list[RowAnswer], *notes: str) -> tuple[Result, dict[str, NDArray[Any]]]:
+        """A result of these rows, and its arrays."""
+        spec, whole = self.claim.spec, self.whole
         marginal = spec.baseline.kind == "background" and (whole is None or self.method.SPEC.table)
         reason = (spec.method_reason,) if spec.method_reason else ()
         result = Result(
@@ -170,11 +197,11 @@ class Work:
                 compute_seconds=round(self.compute_s + self.between_s, 6),
             ),
             environment=environment(self.loaded),
-            notes=(*reason, *(whole.notes if whole else ())),
+            notes=(*reason, *notes, *(whole.notes if whole else ())),
             report=whole.report if whole else None,
             maps=tuple(whole.maps) if whole else (),
         )
-        return pack_result(result, {**(whole.arrays if whole else {}), **dict(_stacked(answers))})
+        return result, {**(whole.arrays if whole else {}), **dict(_stacked(answers))}
 
 
 def environment(loaded: Loaded) -> dict[str, str | None]:
@@ -208,7 +235,7 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         claim, loaded, method, texts, rows, backgrounds, partitions, place_labels(loaded.model, partitions[0]),
         _of_job(method, spec, table) if whole else _of_rows(method, spec, partitions, _width(backgrounds), checks),
         Order(spec, loaded.card, method, layers, table, checks),
-        None if whole else _around(backgrounds),
+        None if whole else _around(backgrounds), memories_of(spec, method, _width(backgrounds), arrays),
     )  # fmt: skip
 
 

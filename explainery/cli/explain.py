@@ -41,6 +41,8 @@ def _output(ctx: click.Context, param: click.Parameter, path: Path | None) -> Pa
     callback=checks,
     help='Checks of each explanation, as "deletion,infidelity", or a JSON list; see `explainery methods --checks`.',
 )
+@click.option("--budget", type=click.IntRange(1), help="Model evaluations that the whole job may cost.")
+@click.option("--deadline", "deadline_s", type=click.FloatRange(0, min_open=True), help="Seconds until the job must end.")
 @click.option("--decision-id", help="The decision this explains, in your own records.")
 @click.option("--budget", type=click.IntRange(1), help="Evaluations of the model that the job may cost.")
 @click.option("--estimate", is_flag=True, help="Say what the job would cost, and leave.")

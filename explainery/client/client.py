@@ -167,6 +167,24 @@ class Client:
             job = self.wait(job, left_s, progress)
         return self.result(job)
 
+    def refine(self, job: Job | str, *, samples: int = 0, wait_s: float = 0.0, **options: Any) -> Job:
+        """Go on from a job that succeeded, by a method that samples: a new job, which answers for all samples together.
+
+        `samples`: how many each row may take in addition. `options`: `tolerance`, `budget`, `deadline_s`, `priority`,
+        `decision_id`. Raises ServiceError: 409 before the job has succeeded, 410 when its answers are no longer kept, 422 when
+        its method does not sample.
+        """
+        prefer = f"wait={_whole_seconds(wait_s)}" if wait_s > 0 else "respond-async"
+        body, path = {"samples": samples, **options}, f"{_JOBS}/{_id(job)}/refine"
+        return read_job(self._transport.send("POST", path, wait_s=wait_s, json=body, headers={"Prefer": prefer}).json())
+
+    def partial(self, job: Job | str) -> dict[str, Any]:
+        """The running estimate of a job at work, by a method that samples, with its standard errors. One row of it.
+
+        Raises ServiceError (409) when there is none, not yet or no more.
+        """
+        return dict(self._transport.get(f"{_JOBS}/{_id(job)}/partial").json())
+
     def job(self, job_id: str) -> Job:
         """The job as it is now."""
         return read_job(self._transport.get(f"{_JOBS}/{job_id}").json())

@@ -210,6 +210,12 @@ class ModelRefused(RequestRefused):
     code = "model_refused"
 
 
+class NotRefinable(RequestRefused):
+    """The job's method does not sample, or nothing more is asked of it."""
+
+    code = "not_refinable"
+
+
 class UnknownFigure(RequestRefused):
     """There is no kind of figure of that name, or no form of it; the detail lists what there is."""
 
@@ -307,6 +313,22 @@ class JobNotFinished(ExplaineryError):
     def __init__(self, detail: str, state: str) -> None:
         super().__init__(detail)
         self.state = state
+
+
+class NoEstimate(ExplaineryError):
+    """A job has no running estimate: it has not begun, has ended, or its method gives none. `state` is the job's state."""
+
+    code = "no_estimate"
+
+    def __init__(self, detail: str, state: str) -> None:
+        super().__init__(detail)
+        self.state = state
+
+
+class AnswersGone(ExplaineryError):
+    """What the job's rows were answered is no longer kept, so it cannot be refined."""
+
+    code = "answers_gone"
 
 
 class JobEnded(ExplaineryError):

@@ -100,7 +100,7 @@ class JobRequest(_Strict):
     decision_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     deadline_s: Annotated[float, Field(gt=0, le=366 * 86400, allow_inf_nan=False)] | None = None
     budget: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Evaluations of the model that the whole job may cost."
+        default=None, description="Evaluations of the model that the whole job may cost; methods that sample stop there."
     )
     reasons: ReasonsAsked | None = Field(default=None, description="Give each row's principal reasons, by the card's codes.")
     priority: Priority = "interactive"
@@ -108,6 +108,19 @@ class JobRequest(_Strict):
         default=[], description='Checks of each explanation: names from `/v1/quality-checks`, or {"check": name, ...}.'
     )
     fresh: bool = Field(default=False, description="Compute it anew, although the same was asked before.")
+
+
+class RefineRequest(_Strict):
+    """The body of `POST /v1/explanations/{id}/refine`: what the new job may do beyond the one that it goes on from."""
+
+    samples: Annotated[int, Field(ge=0)] = Field(default=0, description="Samples that each row may take in addition.")
+    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        default=None, description="Stop at this error figure; not given: as before. 0: use all samples."
+    )
+    budget: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Model evaluations that this may cost.")
+    deadline_s: Annotated[float, Field(gt=0, le=366 * 86400, allow_inf_nan=False)] | None = None
+    priority: Priority = "interactive"
+    decision_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
 
 
 class ModelRef(BaseModel):
@@ -176,6 +189,8 @@ class JobSpec(BaseModel):
     budget: int | None = None
     """Evaluations of the model that the whole job may cost."""
     reasons: ReasonsAsked | None = None
+    refines: str | None = None
+    """The job whose answers this one goes on from: they travel with the inputs, as `known/...`."""
     priority: Priority = "interactive"
     request_id: str | None = None
     tenant: str = DEFAULT_TENANT
@@ -257,6 +272,8 @@ class Job(BaseModel):
     tenant: str = DEFAULT_TENANT
     estimate: Estimate | None = None
     """What the job was expected to cost when it entered."""
+    refines: str | None = None
+    """The job whose answers this one goes on from."""
     dedupe_of: str | None = None
     """The job whose answer this one shares, because it asked the same."""
     quarantine: Quarantine | None = None

@@ -23,6 +23,7 @@ from explainery.contract.errors import (
 from explainery.contract.job import FORM, Job, JobError, JobSpec, JobState
 from explainery.settings import Settings
 from explainery.store import listing
+from explainery.store.beside import Beside
 from explainery.store.connection import store_errors
 from explainery.store.headroom import Headroom
 from explainery.store.keys import key
@@ -124,6 +125,7 @@ class JobStore:
         self._settings = settings
         self._headroom = Headroom(redis)
         self._payloads = Payloads(settings)
+        self.beside = Beside(redis, settings)
         self._steps = {name: Step(redis, settings, name, clock) for name in STEPS}
 
     # --- the API's side
@@ -191,6 +193,17 @@ class JobStore:
         if not job.status.ended and _late(record, clock) and self._steps["late"](job_id) is not None:
             return self.get(job_id)
         return job
+
+    @store_errors()
+    def spec(self, job_id: str) -> JobSpec:
+        """A job as it was admitted. Raises JobNotFound, JobGone."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hget(key("job", job_id), "spec")
+            pipe.exists(key("gone", job_id))
+            spec, known = pipe.execute()
+        if spec is None:
+            raise _missing(known)
+        return JobSpec.model_validate_json(spec, extra="ignore")
 
     @store_errors()
     def result(self, job_id: str) -> bytes:

@@ -55,6 +55,7 @@ def read_job(record: Record) -> Job:
         attempts=int(record[b"attempts"]),
         tenant=spec.tenant,
         estimate=spec.estimate,
+        refines=spec.refines,
         dedupe_of=_text(record, b"dedupe_of"),
         quarantine=_quarantine(record),
         error=JobError.model_validate_json(error) if error else None,

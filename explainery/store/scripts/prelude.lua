@@ -282,6 +282,7 @@ local function drop_result(job)
   if redis.call('EXISTS', key('sharers', owner)) == 0 then
     drop('result', owner)
     drop('inputs', owner)
+    redis.call('DEL', key('answers', owner), key('partial', owner))
   end
 end
 
