@@ -44,7 +44,6 @@ def _output(ctx: click.Context, param: click.Parameter, path: Path | None) -> Pa
 @click.option("--budget", type=click.IntRange(1), help="Model evaluations that the whole job may cost.")
 @click.option("--deadline", "deadline_s", type=click.FloatRange(0, min_open=True), help="Seconds until the job must end.")
 @click.option("--decision-id", help="The decision this explains, in your own records.")
-@click.option("--budget", type=click.IntRange(1), help="Evaluations of the model that the job may cost.")
 @click.option("--estimate", is_flag=True, help="Say what the job would cost, and leave.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the result, or print the job and leave.")
 @click.option(
