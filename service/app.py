@@ -18,6 +18,7 @@ from explainery.store.hub import Hub
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.watch import Watcher
+from explainery.store.webhooks import WebhookStore
 from service.figures import Drawings
 from service.logs import request_log
 from service.metrics import Metrics
@@ -25,7 +26,18 @@ from service.openapi import document
 from service.parts import Parts
 from service.problems import register_problems
 from service.routes import events as event_routes
-from service.routes import explanations, figures, health, kserve_v1, methods, models, open_inference, results, torchserve
+from service.routes import (
+    explanations,
+    figures,
+    health,
+    kserve_v1,
+    methods,
+    models,
+    open_inference,
+    results,
+    torchserve,
+    webhooks,
+)
 from service.trace import trace_requests
 
 
@@ -45,6 +57,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     for routes in (
         explanations,
         event_routes,
+        webhooks,
         results,
         figures,
         models,
@@ -72,6 +85,7 @@ def join(settings: Settings) -> Parts:
         watcher=Watcher(redis),
         events=events,
         hub=hub,
+        webhooks=WebhookStore(redis, settings),
         bell=Bell(settings),
         metrics=Metrics(partial(look, redis), catalogue, hub.open_streams),
         drawings=Drawings(),

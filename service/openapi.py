@@ -12,6 +12,7 @@ from explainery.contract.catalogue import MethodSpec, ModelEntry
 from explainery.contract.job import Job, JobRequest, JobState
 from explainery.contract.layers import LayerSpec
 from explainery.contract.result import Result
+from explainery.contract.webhooks import Delivery, Webhook, WebhookRequest
 
 REF = "#/components/schemas/"
 MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
@@ -21,6 +22,9 @@ MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (MethodSpec, "serialization"),
     (ModelEntry, "serialization"),
     (LayerSpec, "serialization"),
+    (WebhookRequest, "validation"),
+    (Webhook, "serialization"),
+    (Delivery, "serialization"),
 )
 TEXT = {"type": "string"}
 TRUTH = {"type": "boolean"}
@@ -69,6 +73,9 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     ],
     "stream_explanation_events": [LAST_EVENT_ID],
     "stream_events": [LAST_EVENT_ID],
+    "list_deliveries": [
+        {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}},
+    ],
     "list_explanations": [
         {"name": "status", "in": "query", "schema": {"type": "string", "enum": [state.value for state in JobState]}},
         {"name": "model", "in": "query", "schema": TEXT},
@@ -80,6 +87,7 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
 """Parameters by operation, besides those of the path."""
 PARAMETERS |= {name: [SYNC_PREFER, *SUBMITTED] for name in ("explain_v1", "predict_v1", "infer_v2", "explain_torchserve")}
 BODIES = {
+    "add_webhook": ("application/json", "WebhookRequest"),
     "submit_explanation": ("application/json", "JobRequest"),
     "add_model": ("multipart/form-data", "NewModel"),
     "explain_v1": ("application/json", "V1Request"),
@@ -147,6 +155,8 @@ def _as_the_wire_writes(schemas: dict[str, Any]) -> None:
     """Add what a job and a result gain on their way out."""
     links = dict.fromkeys(("self", "result", "cancel", "events"), TEXT)
     schemas["Job"]["properties"]["links"] = {"type": "object", "properties": links}
+    about = dict.fromkeys(("self", "deliveries", "ping"), TEXT)
+    schemas["Webhook"]["properties"]["links"] = {"type": "object", "properties": about}
     schemas["Attribution"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
     schemas["MapInfo"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
     schemas["Attribution"]["properties"]["standard_error"] = {"anyOf": [NUMBERS, {"type": "null"}]}
@@ -174,6 +184,9 @@ def _own_schemas() -> dict[str, Any]:
             }
         ),
         "JobPage": _object({"jobs": _list({"$ref": REF + "Job"}), "cursor": {"type": ["string", "null"]}}),
+        "NewWebhook": {"allOf": [{"$ref": REF + "Webhook"}, _object({"secret": TEXT})]},
+        "WebhookList": _object({"webhooks": _list({"$ref": REF + "Webhook"})}),
+        "DeliveryList": _object({"deliveries": _list({"$ref": REF + "Delivery"})}),
         "MethodList": _object({"methods": _list({"$ref": REF + "MethodSpec"})}),
         "Model": _object({"name": TEXT, "versions": _list({"$ref": REF + "ModelEntry"}), "ready": TRUTH}),
         "Layers": _object({**dict.fromkeys(("name", "version", "digest"), TEXT), "layers": _list({"$ref": REF + "LayerSpec"})}),

@@ -15,6 +15,7 @@ from explainery.store.hub import Hub
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.watch import Watcher
+from explainery.store.webhooks import WebhookStore
 from service.figures import Drawings
 from service.metrics import Metrics
 from service.shelf import Shelf
@@ -31,6 +32,7 @@ class Parts:
     watcher: Watcher
     events: EventStore
     hub: Hub
+    webhooks: WebhookStore
     bell: Bell
     metrics: Metrics
     drawings: Drawings

@@ -5,12 +5,14 @@ import re
 import pytest
 
 from explainery.contract.job import JobError
-from explainery.store import jobs, keys, scripting
+from explainery.store import jobs, keys, scripting, webhooks
 from explainery.store.keys import key
 
 ERROR = JobError(code="model_failed", detail="The model raised.", retryable=False)
 TYPES = {"stream": "stream", "hash": "hash", "string": "string", "sorted set": "zset", "set": "set", "integer": "string"}
-STEPS = sorted({*jobs.STEPS, "announce", "unban"})
+STEPS = sorted({*jobs.STEPS, *webhooks.STEPS, "announce", "unban"})
+NEW_WORK = {"admit", "hook", "ping"}
+"""What a full Redis refuses."""
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def test_every_step_routes_by_its_one_key_and_says_so(ledger):
         text = scripting.source(step, ledger.settings)
         assert text.startswith("#!lua")
         assert "-- KEYS  1 prefix\n-- ARGV  1 " in text
-        assert text.startswith("#!lua flags=allow-oom\n") == (step != "admit")
+        assert text.startswith("#!lua flags=allow-oom\n") == (step not in NEW_WORK)
 
 
 def test_nothing_without_an_expiry_outlives_its_job(busy):
