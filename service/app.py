@@ -19,6 +19,7 @@ from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.runs import RunStore
 from explainery.store.watch import Watcher
+from explainery.store.webhooks import WebhookStore
 from service.figures import Drawings
 from service.logs import request_log
 from service.metrics import Metrics
@@ -38,6 +39,7 @@ from service.routes import (
     quality_checks,
     results,
     torchserve,
+    webhooks,
 )
 from service.routes import events as event_routes
 from service.trace import trace_requests
@@ -60,6 +62,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         explanations,
         estimates,
         event_routes,
+        webhooks,
         results,
         anytime,
         figures,
@@ -90,6 +93,7 @@ def join(settings: Settings) -> Parts:
         watcher=Watcher(redis),
         events=events,
         hub=hub,
+        webhooks=WebhookStore(redis, settings),
         bell=Bell(settings),
         metrics=Metrics(partial(look, redis), catalogue, hub.open_streams),
         drawings=Drawings(),

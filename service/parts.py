@@ -16,6 +16,7 @@ from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.runs import RunStore
 from explainery.store.watch import Watcher
+from explainery.store.webhooks import WebhookStore
 from service.figures import Drawings
 from service.metrics import Metrics
 from service.shelf import Shelf
@@ -33,6 +34,7 @@ class Parts:
     watcher: Watcher
     events: EventStore
     hub: Hub
+    webhooks: WebhookStore
     bell: Bell
     metrics: Metrics
     drawings: Drawings
