@@ -11,6 +11,7 @@ import explainery
 from explainery.settings import Settings, load
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
+from explainery.store.comparisons import ComparisonStore
 from explainery.store.connection import connect
 from explainery.store.figures import look
 from explainery.store.jobs import JobStore
@@ -24,6 +25,7 @@ from service.openapi import document
 from service.parts import Parts
 from service.problems import register_problems
 from service.routes import (
+    comparisons,
     estimates,
     explanations,
     figures,
@@ -51,7 +53,19 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     app.spec_processor(document)
     trace_requests(app)
     register_problems(app)
-    for routes in (explanations, estimates, results, figures, models, methods, kserve_v1, open_inference, torchserve, health):
+    for routes in (
+        explanations,
+        estimates,
+        comparisons,
+        results,
+        figures,
+        models,
+        methods,
+        kserve_v1,
+        open_inference,
+        torchserve,
+        health,
+    ):
         app.register_blueprint(routes.blueprint)
     return app
 
@@ -66,6 +80,7 @@ def join(settings: Settings) -> Parts:
         catalogue=catalogue,
         layers=LayerStore(redis, settings),
         runs=RunStore(redis),
+        comparisons=ComparisonStore(redis, settings),
         watcher=Watcher(redis),
         bell=Bell(settings),
         metrics=Metrics(partial(look, redis), catalogue),

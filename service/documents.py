@@ -12,6 +12,7 @@ from explainery.contract.layers import LayerSpec
 from service.shelf import Shelf
 
 JOBS = "/v1/explanations"
+COMPARISONS = "/v1/comparisons"
 _NOT = Availability(available=False)
 
 

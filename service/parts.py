@@ -10,6 +10,7 @@ from flask import current_app
 from explainery.settings import Settings
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
+from explainery.store.comparisons import ComparisonStore
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.runs import RunStore
@@ -28,6 +29,7 @@ class Parts:
     catalogue: CatalogueStore
     layers: LayerStore
     runs: RunStore
+    comparisons: ComparisonStore
     watcher: Watcher
     bell: Bell
     metrics: Metrics
