@@ -8,7 +8,19 @@ import sys
 
 from explainery.supervisor.commands import tuning
 
-ALL = ("shapley_error", "tree_speed", "engine_speed", "inside_speed", "onnx_speed", "service_speed", "estimates", "memory")
+ALL = (
+    "shapley_error",
+    "tree_speed",
+    "engine_speed",
+    "inside_speed",
+    "onnx_speed",
+    "service_speed",
+    "streams",
+    "estimates",
+    "memory",
+    "quality_verdicts",
+    "counterfactuals",
+)
 
 
 def main(names: list[str]) -> None:

@@ -44,7 +44,8 @@ def credit(rows: int = 1200, seed: int = 0) -> Credit:
     instalment, sex, purpose = rng.integers(1, 5, rows), rng.integers(0, 2, rows), rng.integers(0, 4, rows)
     housing = np.eye(3)[rng.choice(3, rows, p=[0.4, 0.5, 0.1])]
     score = (
-        0.0009 * (income - 350 * dependants) - 0.00012 * debt + 0.00008 * savings + 0.05 * years - 0.9 * late - 0.35 * instalment
+        0.0009 * (income - 350 * dependants) - 0.00012 * debt + 0.00008 * savings + 0.05 * years - 0.9 * late
+        - 0.35 * instalment
         + 0.5 * housing[:, 1] - 0.4 * (purpose == 3) - 0.00005 * debt * (late > 0) + 0.01 * (age - 40)
     )  # fmt: skip
     table = np.column_stack([age, sex, dependants, income, debt, savings, years, late, instalment, purpose, housing])

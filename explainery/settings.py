@@ -50,7 +50,16 @@ class Settings:
     keep_inputs: bool = _setting(
         True, "Keep the inputs of jobs that succeeded as long as their results: figures show them.", "0 or 1"
     )
+    refine_ttl_s: int = _setting(
+        3600, "How long a job that samples can be refined: its answers are kept so long; 0: not at all.", "seconds", 0
+    )
+    refine_bytes: int = _setting(4 * 2**20, "Largest answers of one job that are kept to refine it.", "bytes", 0)
     tombstone_ttl_s: int = _setting(30 * 86400, "How long a forgotten id answers 410 and not 404.", "seconds", 1)
+    max_streams: int = _setting(256, "Most event streams one API process keeps open; past it, 503.", "streams", 0)
+    events_heartbeat_s: float = _setting(15.0, "How often a silent event stream says that it lives.", "seconds", 0.05)
+    events_kept: int = _setting(10_000, "About how many of a tenant's events are kept for streams that resume.", "events", 1)
+    events_ttl_s: int = _setting(86400, "How long a tenant's events are kept after the last of them.", "seconds", 1)
+    idempotency_ttl_s: int = _setting(86400, "How long an Idempotency-Key is remembered.", "seconds", 1)
     max_body_bytes: int = _setting(64 * 2**20, "Largest request body.", "bytes", 1)
     max_rows: int = _setting(4096, "Most rows one job may have.", "rows", 1)
     max_waiting: int = _setting(100_000, "Most jobs that may wait; past it, 503.", "jobs", 1)
@@ -58,7 +67,9 @@ class Settings:
     sync_limit_s: float = _setting(
         50.0, "Longest that KServe, Open Inference and TorchServe requests wait; then 504, and the job goes on.", "seconds", 0.1
     )
-    api_threads: int = _setting(32, "Threads of the API; each long poll holds one.", "threads", 1)
+    api_threads: int = _setting(
+        32, "Threads of the API besides those of event streams; each long poll holds one.", "threads", 1
+    )
     lease_s: float = _setting(10.0, "How long a claimed job is its worker's without a heartbeat.", "seconds", 0.5)
     max_attempts: int = _setting(5, "Workers a job may lose before it is quarantined with worker_lost.", "attempts", 1)
     max_retries: int = _setting(3, "Tries after the first of a job whose failure may pass by itself.", "tries", 0)

@@ -23,6 +23,7 @@ from service.faults import fault
 from service.inputs import read_tensors
 from service.instances import read_instances
 from service.need import check_room
+from service.quality import read_quality
 from service.reasons import check_reasons
 from service.rows import Rows
 from service.sameness import content_of
@@ -77,10 +78,13 @@ def admit(
     check_layer(choice.spec, choice.params, entry.digest, layers_of)
     check_sets(choice, rows.count)
     check_table(choice.spec, choice.params, entry.card, rows.count)
+    quality = read_quality(request.quality, choice.spec, entry, shelf)
     check_reasons(request.reasons, choice.spec, entry.card)
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
-    asked = Asked(entry, choice, rows, target, _backgrounds(baseline, baseline_arrays), request.priority, terms.device)
+    backgrounds = _backgrounds(baseline, baseline_arrays)
+    checks = tuple((shelf.checks[each.check], each.params) for each in quality)
+    asked = Asked(entry, choice, rows, target, backgrounds, request.priority, terms.device, checks)
     estimate = estimate_of(asked, past_of)
     spec = JobSpec(
         id=job_id,
@@ -96,12 +100,13 @@ def admit(
         seed=request.seed,
         decision_id=request.decision_id,
         deadline_s=request.deadline_s,
+        budget=request.budget,
         priority=request.priority,
         request_id=terms.request_id,
         tenant=terms.tenant,
-        budget=request.budget,
         reasons=request.reasons,
         estimate=estimate,
+        quality=quality,
         effort=max(1, min(estimate.expected, MOST)),
     )
     arrays = {**rows.arrays, **baseline_arrays}

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, request
 
 from explainery.contract.errors import InvalidParameter, JobNotSucceeded, SyncLimitReached
+from explainery.contract.events import JOBS
 from explainery.contract.job import Job, JobRequest, JobState
 from explainery.contract.result import Result
 from explainery.contract.tensors import unpack_result
 from service.answers import job_answer
-from service.documents import JOBS
 from service.entering import Entry, prepared
 from service.faults import refusal
 from service.parts import Parts, parts
@@ -56,7 +56,7 @@ def answer_now(*asked: JobRequest) -> Now | Response:
     preference = read_preference(request.headers.get("Prefer"), context.settings.sync_limit_s)
     asked_to = preference.waits or preference.responds_async
     wait_s = preference.wait_s if asked_to else context.settings.sync_limit_s
-    entries = [prepared(context, each) for each in asked]
+    entries = [prepared(context, each, part=part) for part, each in enumerate(asked)]
     for entry in entries:
         _check_by_row(context, entry)
     if preference.responds_async and not preference.waits:
@@ -83,11 +83,13 @@ def _waited(context: Parts, entries: Sequence[Entry], wait_s: float) -> list[Job
     first, *others = entries
     for entry in others:
         entry.enter()
-    jobs = [submitted(context, first.spec.id, first.enter, wait_s)]
-    return jobs + [until_ended(context, entry.spec.id, max(0.0, deadline - time.monotonic())) for entry in others]
+    jobs = [submitted(context, first, wait_s)]
+    return jobs + [until_ended(context, entry.id, max(0.0, deadline - time.monotonic())) for entry in others]
 
 
 def _check_by_row(context: Parts, entry: Entry) -> None:
+    if entry.spec is None:
+        return  # it was looked at when it came first
     method = context.shelf().method(entry.spec.method)
     if method.level == "job" and method.name != PREDICT:
         detail = f"{method.name} answers for a job as a whole, which this protocol has no form for; use POST {JOBS}."
@@ -95,7 +97,7 @@ def _check_by_row(context: Parts, entry: Entry) -> None:
 
 
 def _headers(job: Job, preference: Preference) -> dict[str, str]:
-    headers = {"Location": _address(job)}
+    headers = {"Location": _address(job), "Vary": "Prefer"}
     return headers | ({"Preference-Applied": preference.applied} if preference.applied else {})
 
 

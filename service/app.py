@@ -13,7 +13,9 @@ from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
 from explainery.store.comparisons import ComparisonStore
 from explainery.store.connection import connect
+from explainery.store.events import EventStore
 from explainery.store.figures import look
+from explainery.store.hub import Hub
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.runs import RunStore
@@ -25,6 +27,7 @@ from service.openapi import document
 from service.parts import Parts
 from service.problems import register_problems
 from service.routes import (
+    anytime,
     comparisons,
     estimates,
     explanations,
@@ -34,9 +37,11 @@ from service.routes import (
     methods,
     models,
     open_inference,
+    quality_checks,
     results,
     torchserve,
 )
+from service.routes import events as event_routes
 from service.trace import trace_requests
 
 
@@ -57,10 +62,13 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         explanations,
         estimates,
         comparisons,
+        event_routes,
         results,
+        anytime,
         figures,
         models,
         methods,
+        quality_checks,
         kserve_v1,
         open_inference,
         torchserve,
@@ -74,6 +82,8 @@ def join(settings: Settings) -> Parts:
     """The parts of one process."""
     redis = connect(settings)
     jobs, catalogue = JobStore(redis, settings), CatalogueStore(redis, settings)
+    events = EventStore(redis, settings)
+    hub = Hub(events, settings.max_streams)
     return Parts(
         settings=settings,
         jobs=jobs,
@@ -82,8 +92,10 @@ def join(settings: Settings) -> Parts:
         runs=RunStore(redis),
         comparisons=ComparisonStore(redis, settings),
         watcher=Watcher(redis),
+        events=events,
+        hub=hub,
         bell=Bell(settings),
-        metrics=Metrics(partial(look, redis), catalogue),
+        metrics=Metrics(partial(look, redis), catalogue, hub.open_streams),
         drawings=Drawings(),
         log=request_log(),
     )

@@ -8,11 +8,11 @@ from typing import Any
 
 from flask import g, request
 
-from explainery.contract.comparison import Comparison, ComparisonRequest, status_of
+from explainery.contract.comparison import COMPARISONS, Comparison, ComparisonRequest, status_of
 from explainery.contract.errors import ComparisonGone, ExplaineryError, JobEnded, JobGone, JobNotFound, RequestRefused
 from explainery.contract.job import Job
 from explainery.store.ids import new_job_id
-from service.documents import COMPARISONS, job_document
+from service.documents import job_document
 from service.entering import Entry, prepared
 from service.faults import fault
 from service.parts import Parts
@@ -28,15 +28,16 @@ def enter(context: Parts, asked: ComparisonRequest) -> Comparison:
     try:
         for entry in entries:
             entry.enter()
-            entered.append(entry)
+            if not entry.repeats:
+                entered.append(entry)
         tenant = read_tenant(request.headers.get(HEADER))
-        ids = tuple(entry.spec.id for entry in entries)
+        ids = tuple(entry.id for entry in entries)
         made = Comparison(id=comparison_id, jobs=ids, labels=tuple(asked.labels()), top=asked.top, tenant=tenant)
         context.comparisons.keep(made)
     except ExplaineryError:
         for entry in entered:
             with contextlib.suppress(ExplaineryError):
-                context.bell.ring(context.jobs.forget(entry.spec.id))
+                context.bell.ring(context.jobs.forget(entry.id))
         raise
     g.job_id = comparison_id
     return made
@@ -44,11 +45,11 @@ def enter(context: Parts, asked: ComparisonRequest) -> Comparison:
 
 def _prepared(context: Parts, asked: ComparisonRequest, number: int) -> Entry:
     try:
-        entry = prepared(context, asked.jobs()[number])
+        entry = prepared(context, asked.jobs()[number], part=number)
     except RequestRefused as error:
         error.errors = [{**each, "loc": f"variants.{number}.{each['loc']}"} for each in error.errors]
         raise
-    if context.shelf().method(entry.spec.method).level == "job":
+    if entry.spec is not None and context.shelf().method(entry.spec.method).level == "job":
         message = "answers for a job as a whole: there is nothing to compare by row"
         raise fault(RequestRefused, f"variants.{number}.method", message)
     return entry

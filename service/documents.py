@@ -7,20 +7,19 @@ from typing import Any
 
 from explainery.contract.auto import AUTO
 from explainery.contract.catalogue import Availability, MethodSpec, ModelEntry
-from explainery.contract.job import Job
+from explainery.contract.events import links
+from explainery.contract.job import Job, JobState
 from explainery.contract.layers import LayerSpec
 from service.shelf import Shelf
 
-JOBS = "/v1/explanations"
-COMPARISONS = "/v1/comparisons"
 _NOT = Availability(available=False)
 
 
 def job_document(job: Job, root: str = "") -> dict[str, Any]:
     """A job as the wire writes it. `root`: the path under which the API is mounted."""
-    here = f"{root}{JOBS}/{job.id}"
-    links = {"self": here, "result": f"{here}/result", "cancel": f"{here}/cancel", "events": None}
-    return {**job.model_dump(), "links": links}
+    found = links(job.id, root)
+    partial = f"{found['self']}/partial" if job.status is JobState.RUNNING else None
+    return {**job.model_dump(), "links": {**found, "partial": partial}}
 
 
 def model_document(name: str, entries: list[ModelEntry]) -> dict[str, Any]:

@@ -2,42 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import g, request
+from pydantic import BaseModel
 
 from explainery.contract.job import JobRequest, JobSpec
 from explainery.contract.tensors import pack
 from explainery.store.ids import new_job_id
+from explainery.store.jobs import Once
+from service import cancel_after, idempotency
 from service.admission import Admitted, Terms, admit
 from service.estimating import check_cost
 from service.parts import Parts
 from service.tenant import HEADER, read_tenant
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Entry:
-    """A job that may enter, and has not yet."""
+    """A job that may enter, and has not yet. `repeats`: an earlier request of the same key has made it; `id` is that one's."""
 
     context: Parts
-    spec: JobSpec
-    inputs: bytes
-    fresh: bool
+    id: str
+    spec: JobSpec | None = None
+    inputs: bytes = b""
+    fresh: bool = False
+    once: Once | None = None
+    cancel_after_s: float | None = None
+    repeats: bool = False
 
     def enter(self) -> bool:
         """Admit it and ring for a worker; say whether it has its answer already."""
-        admission = self.context.jobs.admit(self.spec, self.inputs, fresh=self.fresh)
+        if self.spec is None:
+            return False
+        admission = self.context.jobs.admit(
+            self.spec, self.inputs, fresh=self.fresh, once=self.once, cancel_after_s=self.cancel_after_s
+        )
         self.context.bell.ring(admission.ring)
+        if admission.repeated is not None:
+            self.id, self.repeats = admission.repeated, True
         return admission.answered
 
 
-def prepared(context: Parts, asked: JobRequest) -> Entry:
-    """Check a request by the current request's tenant and id. Raises what `admit` raises, OverBudget."""
+def prepared(context: Parts, asked: JobRequest, *, part: int = 0) -> Entry:
+    """Check a request by the current request's tenant, keys and id. Raises what `admit` raises, OverBudget.
+
+    `part`: which of the jobs that the current request makes.
+    """
+
+    def checked(job_id: str) -> tuple[JobSpec, bytes]:
+        admitted = admitted_now(context, asked, job_id)
+        check_cost(admitted.spec, context.settings.max_evaluations)
+        return admitted.spec, pack(admitted.arrays)
+
+    return entry_of(context, asked, checked, part=part, fresh=asked.fresh)
+
+
+def entry_of(
+    context: Parts, asked: BaseModel, check: Callable[[str], tuple[JobSpec, bytes]], *, part: int = 0, fresh: bool
+) -> Entry:
+    """The job that `check` makes under a new id, with what the current request's headers say of it.
+
+    A request that repeats an earlier one is not checked again: the model may be gone by now, and its job is there all the same.
+    Raises InvalidIdempotencyKey and what `check` raises.
+    """
+    tenant = read_tenant(request.headers.get(HEADER))
+    key = idempotency.read_key(request.headers.get(idempotency.HEADER))
+    cancel_after_s = cancel_after.read_cancel_after(request.headers.get(cancel_after.HEADER))
+    once = idempotency.once_of(key, tenant, f"{request.method} {request.path}", asked, part)
+    if once is not None and (known := context.jobs.admitted_under(once)) is not None:
+        g.job_id = known
+        return Entry(context, known, repeats=True)
     job_id = new_job_id()
-    admitted = admitted_now(context, asked, job_id)
-    check_cost(admitted.spec, context.settings.max_evaluations)
+    spec, inputs = check(job_id)
     g.job_id = job_id
-    return Entry(context, admitted.spec, pack(admitted.arrays), asked.fresh)
+    return Entry(context, job_id, spec, inputs, fresh, once, cancel_after_s)
 
 
 def admitted_now(context: Parts, asked: JobRequest, job_id: str) -> Admitted:

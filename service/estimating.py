@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from explainery.contract import pace
-from explainery.contract.calls import Counts, Setting, count, guess
-from explainery.contract.catalogue import MethodSpec, ModelEntry
-from explainery.contract.effort import effort_of
+from explainery.contract.calls import Counts, Setting, checked, count, guess
+from explainery.contract.catalogue import CheckSpec, MethodSpec, ModelEntry
+from explainery.contract.effort import effort_of, effort_of_checks
 from explainery.contract.errors import OverBudget
 from explainery.contract.estimate import Basis, Estimate, Run
 from explainery.contract.job import JobSpec, ModelRef, Priority, Target
@@ -43,6 +44,7 @@ class Asked:
     backgrounds: int | None
     priority: Priority
     device: str
+    checks: tuple[tuple[CheckSpec, Mapping[str, Any]], ...] = ()
 
 
 def estimate_of(asked: Asked, past_of: PastOf) -> Estimate:
@@ -51,7 +53,10 @@ def estimate_of(asked: Asked, past_of: PastOf) -> Estimate:
     sizes = RowSizes(entry.card, asked.rows.shapes, asked.rows.count, asked.choice.players)
     model = ModelRef(name=entry.name, version=str(entry.version), digest=entry.digest)
     past = past_of(Kind(model, asked.device, spec.name, sizes.key))
+    samples, runs_more = effort_of_checks(spec, asked.checks)
     counts = _counts(asked, sizes, pace.likely_share(past.of_method))
+    if asked.checks:
+        counts = checked(counts, samples * asked.rows.count, runs_more)
     prices, basis, runs = _prices(past, entry.runtime)
     values, gradients = counts.values, counts.gradients
     expected = Run(values=values.expected, gradients=gradients.expected, rows=asked.rows.count, seconds=0.0)

@@ -12,10 +12,12 @@ from service.logs import logging_config
 _settings = load()
 
 bind = f"{_settings.host}:{_settings.port}"
-# A long poll holds a thread, and threads are cheap; one process keeps one watcher and one set of counters.
+# A long poll holds a thread, and threads are cheap; one process keeps one watcher and one set of counters. An event stream
+# holds one, too, which sleeps: those have threads of their own, so that however many are open, the others find one.
 workers = 1
 worker_class = "gthread"
-threads = _settings.api_threads
+threads = _settings.api_threads + _settings.max_streams
+worker_connections = max(1000, 2 * threads)
 # A client may hold an answer for max_wait_s, by a synchronous protocol for sync_limit_s;
 # a stopping server gives it a few seconds, and it asks again.
 timeout = 30 + int(max(_settings.max_wait_s, _settings.sync_limit_s))
@@ -28,6 +30,11 @@ logconfig_dict = logging_config(_settings)
 worker_tmp_dir = None
 # Nobody steers this process over a socket.
 control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let event streams end when the process is asked to: they would hold it up as long as their clients like."""
+    worker.wsgi.extensions["explainery"].hub.end_when(lambda: not worker.alive)
 
 
 def on_starting(server: Any) -> None:

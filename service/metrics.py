@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -23,9 +23,11 @@ BUCKETS_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 class Metrics:
     """The metrics of one app: `seen` counts a request, `render` gives the exposition text."""
 
-    def __init__(self, look: Callable[[], Figures], catalogue: CatalogueStore) -> None:
+    def __init__(self, look: Callable[[], Figures], catalogue: CatalogueStore, streams: Callable[[], int]) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(LedgerCollector(look, catalogue))
+        open_streams = Gauge("explainery_event_streams", "Event streams that are open.", registry=self._registry)
+        open_streams.set_function(streams)
         labels = ("method", "route", "status")
         self._requests = Counter("explainery_http_requests_total", "Requests answered.", labels, registry=self._registry)
         self._seconds = Histogram(

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from explainery.contract.catalogue import MethodSpec, ModelEntry
+from explainery.contract.catalogue import CheckSpec, MethodSpec, ModelEntry
 from explainery.contract.comparison import ComparisonRequest
-from explainery.contract.job import Job, JobRequest, JobState
+from explainery.contract.job import Job, JobRequest, JobState, RefineRequest
 from explainery.contract.layers import LayerSpec
 from explainery.contract.result import Result
 
@@ -18,13 +18,16 @@ REF = "#/components/schemas/"
 MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (JobRequest, "validation"),
     (ComparisonRequest, "validation"),
+    (RefineRequest, "validation"),
     (Job, "serialization"),
     (Result, "serialization"),
     (MethodSpec, "serialization"),
+    (CheckSpec, "serialization"),
     (ModelEntry, "serialization"),
     (LayerSpec, "serialization"),
 )
 TEXT = {"type": "string"}
+NULL_OR_TEXT = {"type": ["string", "null"]}
 TRUTH = {"type": "boolean"}
 NUMBERS = {"type": "array", "items": {"type": "number"}}
 
@@ -38,9 +41,31 @@ SYNC_PREFER = {
     **PREFER,
     "description": "`respond-async`: answer 202 and the job. `wait=N`: wait at most N seconds. Else wait for the answer.",
 }
+SUBMITTED: list[dict[str, Any]] = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 512},
+        "description": "The same key and the same request again: the first job, for 24 hours. Another request: 422.",
+    },
+    {
+        "name": "Cancel-After",
+        "in": "header",
+        "schema": TEXT,
+        "description": "Seconds, or like `90s`, `5m`, `1h30m`: the job is canceled unless it has ended by then.",
+    },
+]
+"""Headers of every operation that makes a job."""
 IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": TEXT, "description": "The ETag of the job as it is known."}
+LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "schema": {"type": "string", "pattern": r"^\d{1,19}-\d{1,19}$"},
+    "description": "The `id` of the last event that came: go on behind it.",
+}
 PARAMETERS: dict[str, list[dict[str, Any]]] = {
-    "submit_explanation": [PREFER],
+    "submit_explanation": [PREFER, *SUBMITTED],
+    "refine_explanation": [PREFER, *SUBMITTED],
     "submit_comparison": [PREFER],
     "get_comparison": [PREFER],
     "get_explanation": [PREFER, IF_NONE_MATCH],
@@ -50,6 +75,8 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
         {"name": "layer", "in": "query", "schema": TEXT, "description": "Of a method that looks at several layers."},
         {"name": "head", "in": "query", "schema": {"type": "integer", "minimum": 0}, "description": "Of attention: one head."},
     ],
+    "stream_explanation_events": [LAST_EVENT_ID],
+    "stream_events": [LAST_EVENT_ID],
     "list_explanations": [
         {"name": "status", "in": "query", "schema": {"type": "string", "enum": [state.value for state in JobState]}},
         {"name": "model", "in": "query", "schema": TEXT},
@@ -59,11 +86,12 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     ],
 }
 """Parameters by operation, besides those of the path."""
-PARAMETERS |= {name: [SYNC_PREFER] for name in ("explain_v1", "predict_v1", "infer_v2", "explain_torchserve")}
+PARAMETERS |= {name: [SYNC_PREFER, *SUBMITTED] for name in ("explain_v1", "predict_v1", "infer_v2", "explain_torchserve")}
 BODIES = {
     "submit_explanation": ("application/json", "JobRequest"),
     "estimate_explanation": ("application/json", "JobRequest"),
     "submit_comparison": ("application/json", "ComparisonRequest"),
+    "refine_explanation": ("application/json", "RefineRequest"),
     "add_model": ("multipart/form-data", "NewModel"),
     "explain_v1": ("application/json", "V1Request"),
     "predict_v1": ("application/json", "V1Request"),
@@ -89,6 +117,12 @@ def infer_answers(json: str, binary: str) -> dict[Any, Any]:
     """The responses of the Open Inference Protocol: JSON, or the JSON object with tensors as bytes after it."""
     content: dict[str, Any] = {json: {"schema": {"$ref": REF + "V2Answer"}}, binary: {}}
     return {200: {"description": "The answer.", "content": content}, 202: {"description": "Accepted.", "content": {}}}
+
+
+def stream_answers() -> dict[Any, Any]:
+    """The responses of event streams."""
+    content: dict[str, Any] = {"text/event-stream": {"schema": TEXT}}
+    return {200: {"description": "Events as they come.", "content": content}, 204: {"description": "Nothing will come."}}
 
 
 def figure_answers(forms: Mapping[str, str]) -> dict[Any, Any]:
@@ -122,7 +156,7 @@ def document(spec: Any) -> Any:
 
 def _as_the_wire_writes(schemas: dict[str, Any]) -> None:
     """Add what a job and a result gain on their way out."""
-    links = dict.fromkeys(("self", "result", "cancel"), TEXT) | {"events": {"type": ["string", "null"]}}
+    links = dict.fromkeys(("self", "result", "cancel", "events"), TEXT) | {"partial": NULL_OR_TEXT}
     schemas["Job"]["properties"]["links"] = {"type": "object", "properties": links}
     schemas["Attribution"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
     schemas["MapInfo"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
@@ -170,7 +204,17 @@ def _own_schemas() -> dict[str, Any]:
         ),
         "ComparisonResult": _comparison_result(),
         "JobPage": _object({"jobs": _list({"$ref": REF + "Job"}), "cursor": {"type": ["string", "null"]}}),
+        "Partial": _object(
+            {
+                **dict.fromkeys(("id", "method", "value_function"), TEXT),
+                "params": {"type": "object"},
+                **{name: {"type": "integer"} for name in ("row", "rows_done", "evaluations")},
+                "explanation": {"$ref": REF + "Explanation"},
+                "notes": _list(TEXT),
+            }
+        ),
         "MethodList": _object({"methods": _list({"$ref": REF + "MethodSpec"})}),
+        "CheckList": _object({"checks": _list({"$ref": REF + "CheckSpec"})}),
         "Model": _object({"name": TEXT, "versions": _list({"$ref": REF + "ModelEntry"}), "ready": TRUTH}),
         "Layers": _object({**dict.fromkeys(("name", "version", "digest"), TEXT), "layers": _list({"$ref": REF + "LayerSpec"})}),
         "ModelList": _object({"models": _list({"$ref": REF + "Model"})}),

@@ -11,6 +11,8 @@ from explainery.settings import Settings
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
 from explainery.store.comparisons import ComparisonStore
+from explainery.store.events import EventStore
+from explainery.store.hub import Hub
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.runs import RunStore
@@ -31,6 +33,8 @@ class Parts:
     runs: RunStore
     comparisons: ComparisonStore
     watcher: Watcher
+    events: EventStore
+    hub: Hub
     bell: Bell
     metrics: Metrics
     drawings: Drawings

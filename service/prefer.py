@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+PARTS = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+', re.DOTALL)
+"""Between commas, of which a quoted string may hold some."""
 WAIT = re.compile(r'\s*wait\s*=\s*"?(\d{1,9}(?:\.\d{1,9})?)"?\s*(?:;.*)?', re.IGNORECASE | re.DOTALL)
 RESPOND_ASYNC = re.compile(r"\s*respond-async\s*(?:;.*)?", re.IGNORECASE | re.DOTALL)
 
@@ -26,12 +28,17 @@ class Preference:
         """Whether `respond-async` was asked."""
         return "respond-async" in (self.applied or "")
 
+    @property
+    def looks(self) -> str | None:
+        """The Preference-Applied header of a look at a job, where `respond-async` means nothing."""
+        return f"wait={self.wait_s:g}" if self.waits else None
+
 
 def read_preference(header: str | None, max_wait_s: float) -> Preference:
     """What a `Prefer` header asks of us, at most `max_wait_s`. What is unknown or malformed is ignored, as the RFC says."""
     if not header:
         return Preference()
-    parts = header.split(",")
+    parts = PARTS.findall(header)
     wait = next((match for match in map(WAIT.fullmatch, parts) if match), None)
     applied = ["respond-async"] if any(map(RESPOND_ASYNC.fullmatch, parts)) else []
     wait_s = min(float(wait[1]), max_wait_s) if wait else 0.0

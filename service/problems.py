@@ -20,20 +20,24 @@ RETRY_AFTER_S = 2
 
 STATUSES: dict[type[ExplaineryError], int] = {
     errors.MalformedBody: 400,
+    errors.InvalidIdempotencyKey: 400,
     errors.JobNotFound: 404,
     errors.UploadsOff: 403,
     errors.UnknownFigure: 404,
     errors.NotAcceptable: 406,
     errors.JobNotFinished: 409,
     errors.JobEnded: 409,
+    errors.NoEstimate: 409,
     errors.VersionExists: 409,
     errors.JobGone: 410,
+    errors.AnswersGone: 410,
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.RequestRefused: 422,
     errors.FiguresUnavailable: 501,
     errors.DrawingBusy: 503,
     errors.QueueFull: 503,
+    errors.TooManyStreams: 503,
     errors.StoreUnavailable: 503,
     errors.CatalogueUnavailable: 503,
     errors.NoWorker: 503,
@@ -51,6 +55,7 @@ MODELS = (errors.UnknownModel, errors.UnknownModelVersion)
 FAILURES = {
     "input_undecodable": 422,
     "deadline_exceeded": 504,
+    "cancel_after_passed": 409,
     "time_limit_exceeded": 504,
 }
 """By the code of a job's error, where a protocol waits for the answer: 503 for others that may pass, 500 for the rest."""

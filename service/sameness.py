@@ -34,6 +34,7 @@ def content_of(spec: JobSpec, arrays: Mapping[str, NDArray[Any]], method: Method
         "target": spec.target,
         "seed": spec.seed,
         "budget": spec.budget,
+        "quality": [each.model_dump() for each in spec.quality],
         "reasons": spec.reasons and spec.reasons.model_dump(),
         "code": explainery.__version__,
         "tenant": spec.tenant if scope == "tenant" else None,

@@ -1,4 +1,4 @@
-"""What the workers offer, arranged for looking things up: models by name and version, methods by name."""
+"""What the workers offer, arranged for looking things up: models by name and version, methods and checks by name."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from explainery.contract.auto import AUTO
-from explainery.contract.catalogue import MethodSpec, ModelEntry, Offer
-from explainery.contract.errors import MethodUnavailable, ModelNotUsable, UnknownMethod, UnknownModel, UnknownModelVersion
+from explainery.contract.catalogue import CheckSpec, MethodSpec, ModelEntry, Offer
+from explainery.contract.errors import (
+    MethodUnavailable,
+    ModelNotUsable,
+    UnknownCheck,
+    UnknownMethod,
+    UnknownModel,
+    UnknownModelVersion,
+)
 from service.faults import refusal
 
 PREDICT = "predict"
@@ -17,11 +24,12 @@ NAMES_SHOWN = 8
 
 
 class Shelf:
-    """One offer, indexed. `models`: name -> versions, newest first. `methods`: what the workers offer, without "auto"."""
+    """One offer, indexed. `models`: name -> versions, newest first. `methods`: those on offer, without "auto"."""
 
     def __init__(self, offer: Offer) -> None:
         self.offer = offer
         self.methods: dict[str, MethodSpec] = {spec.name: spec for spec in offer.methods}
+        self.checks: dict[str, CheckSpec] = {spec.name: spec for spec in offer.checks}
         self.models: dict[str, list[ModelEntry]] = {}
         for entry in sorted(offer.models, key=lambda entry: (entry.name, -entry.version)):
             self.models.setdefault(entry.name, []).append(entry)
@@ -53,6 +61,14 @@ class Shelf:
         if spec is None:
             nearest = _nearest(name, [AUTO.name, *self.methods], "methods")
             raise refusal(UnknownMethod, "method", f"There is no method of that name; {nearest}")
+        return spec
+
+    def check(self, name: str, loc: str) -> CheckSpec:
+        """A quality check by name, which stands at `loc`. Raises UnknownCheck."""
+        spec = self.checks.get(name)
+        if spec is None:
+            nearest = _nearest(name, self.checks, "quality-checks")
+            raise refusal(UnknownCheck, loc, f"There is no check of that name; {nearest}")
         return spec
 
 

@@ -13,6 +13,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 UNIONS = {
     "target": 'must be "predicted", an output index, a label, null, or a list of one of these per row',
+    "quality": 'must be a list of names of checks, or of objects {"check": name, ...}',
     "baseline": 'must be "zeros", "mean", "blur", "card", {"value": x}, {"tensor": ...} or {"background": [rows]}',
 }
 """Fields that take several types: one sentence in place of a complaint per type."""

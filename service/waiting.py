@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from explainery.contract.job import Job
 from explainery.store.watch import News
+from service.entering import Entry
 from service.parts import Parts
 
 
@@ -19,19 +19,22 @@ def until_ended(parts: Parts, job_id: str, wait_s: float) -> Job:
         return _ended(parts, job_id, news, parts.jobs.get(job_id), deadline)
 
 
-def submitted(parts: Parts, job_id: str, admit: Callable[[], bool], wait_s: float) -> Job:
+def submitted(parts: Parts, entry: Entry, wait_s: float) -> Job:
     """Admit a job; give it back when it has ended, or as it is after `wait_s`. It is read once, when it has ended.
 
-    `admit` says whether it has ended by that.
+    What repeats an earlier request is that request's job.
     """
     deadline = time.monotonic() + wait_s
     if wait_s <= 0:
-        admit()
-        return parts.jobs.get(job_id)
-    with parts.watcher.news(job_id, of_its_end=True) as news:
-        if not admit():
-            news.wait(wait_s)
-        return _ended(parts, job_id, news, parts.jobs.get(job_id), deadline)
+        entry.enter()
+        return parts.jobs.get(entry.id)
+    with parts.watcher.news(job_id := entry.id, of_its_end=True) as news:
+        answered = entry.enter()
+        if not entry.repeats:
+            if not answered:
+                news.wait(wait_s)
+            return _ended(parts, job_id, news, parts.jobs.get(job_id), deadline)
+    return until_ended(parts, entry.id, wait_s)
 
 
 def _ended(parts: Parts, job_id: str, news: News, job: Job, deadline: float) -> Job:

@@ -16,11 +16,12 @@ from workers.device import ran_out_of_memory
 from workers.embedded import add_up_embedded, between, embed, needs_vectors, per_unit, probe_inside, probe_of, walk
 from workers.frame import Frame
 from workers.looks import add_up_inside, answer_of, kind_of, shown
+from workers.parts import cut, share
 from workers.plugins import Array, Inside, Model, Wooded
 from workers.points import Row, baselines_in, coalition_points, frame_points, own_points, path_points
 from workers.questions import Answer, Floats, GradientAnswer, Gradients, Internals, Outputs, Question, Trees, Values
 from workers.single_looks import fetched, is_single, multiplied, take
-from workers.spread import add_spread, spread_of
+from workers.spread import EACH, add_spread, spread_of
 from workers.sums import Sums, add_up
 
 
@@ -71,6 +72,25 @@ class Tally:
             sums |= {"inputs": per_unit(self.row, sums.get("inputs", {}))}
             return answer_of(sums, outputs, self.sums, self.row.column)
         return GradientAnswer(per_unit(self.row, sums["inputs"]), outputs, spread_of(self.row, self.question, sums))
+
+    def beginning(self, evaluations: int) -> Answer:
+        """The answer to the question's beginning, when so many evaluations are in; None where that is nothing.
+
+        Raises ModelOutputNotFinite when a gradient is not.
+        """
+        count = baselines_in(self.row, self.question)
+        points = evaluations // count
+        if not points:
+            return None
+        if isinstance(self.question, Values):
+            return self.outputs[: points * count].reshape(-1, count).mean(axis=1)
+        if not isinstance(self.question, Gradients) or count > 1:
+            return None
+        part, whole = share(self.question, points), self.sums.fetched(self.row.model)
+        shares = {what: 1.0 if what == EACH else part for what in whole}
+        sums = {what: {name: array / shares[what] for name, array in of.items()} for what, of in whole.items()}
+        first = cut(self.question, points)[0]
+        return GradientAnswer(per_unit(self.row, sums["inputs"]), self.outputs[:points], spread_of(self.row, first, sums))
 
     def take(self, start: int, outputs: Floats) -> None:
         """Note outputs [points, ...] of evaluations from `start` on. Raises ModelOutputNotFinite, but not of figures."""

@@ -12,10 +12,14 @@ import structlog
 
 from explainery.contract.errors import ComputeError, ExplaineryError, ModelFailed, ResourceExhausted
 from explainery.store.jobs import Claim
-from workers.answering import Answering, Tally
+from workers.answering import Tally
+from workers.answerings import Answerings
 from workers.batching import Pending, Slice, next_chunk
+from workers.explaining import RowAnswer
+from workers.frame import Frame
 from workers.governor import Governor
 from workers.loaded import Loaded
+from workers.memory import Memory
 from workers.questions import Gradients, Internals
 from workers.registry import Registry
 from workers.work import Part, Turns, Work, take_in
@@ -31,6 +35,26 @@ class _Asking:
     part: Part
     generator: Turns
     pendings: list[Pending[Tally]]
+    had: int = 0
+    """Evaluations of questions that were answered."""
+
+    @property
+    def memory(self) -> Memory | None:
+        """What its row has been answered, where it is a row of a method that samples."""
+        return None if self.work.memories is None else self.work.memories.of_rows[self.part]
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations that it has had."""
+        return self.had + sum(pending.planned for pending in self.pendings)
+
+    def beginning(self) -> Any:
+        """What is known of the answer to its method's question; between two chunks, what is planned is answered."""
+        assert self.memory is not None  # noqa: S101  # looked at before
+        for pending in self.pendings:
+            if not isinstance(pending.question, Frame):
+                return self.memory.beginning(pending.question, pending.asker.beginning(pending.planned))
+        return None
 
     @property
     def waits(self) -> bool:
@@ -39,6 +63,15 @@ class _Asking:
 
 
 Failure = tuple[Work, ExplaineryError]
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """What is known of a row that is not finished, after so many evaluations."""
+
+    row: int
+    evaluations: int
+    answer: RowAnswer
 
 
 class Batch:
@@ -52,7 +85,7 @@ class Batch:
         self._registry = registry
         self._governor = governor
         self._most_rows = most_rows
-        self._answering = Answering(loaded.model)
+        self._answerings = Answerings(loaded.model)
         self._asking: list[_Asking] = []
         self._chunk: list[Slice[Tally]] = []
         self._failures: list[Failure] = []
@@ -107,6 +140,33 @@ class Batch:
         """Forget a job that is no longer ours, or has ended."""
         self.works.pop(job_id, None)
         self._asking = [asking for asking in self._asking if asking.work.id != job_id]
+        self._answerings.keep(pending.asker.row.model for asking in self._asking for pending in asking.pendings)
+
+    def end_early(self, job_id: str, why: str) -> bool:
+        """End a job with what is known of its rows; False, and nothing done, unless each has an estimate."""
+        work, ended = self.works[job_id], {}
+        mine = [asking for asking in self._asking if asking.work is work]
+        if work.memories is None or work.started < work.claim.spec.rows:
+            return False
+        for asking in mine:
+            answer = None if asking.memory is None else asking.memory.end(asking.beginning(), why)
+            if answer is None:
+                return False
+            ended[asking.part] = answer
+        for part, answer in ended.items():
+            work.settle(part, answer)
+        self._asking = [asking for asking in self._asking if asking.work is not work]
+        return True
+
+    def estimate(self, job_id: str) -> Estimate | None:
+        """What is known of the first row of a job that is being worked on; None where that is nothing."""
+        for asking in self._asking:
+            memory = asking.memory if asking.work.id == job_id else None
+            if memory is None or memory.conclude is None:
+                continue
+            solution = memory.estimate(asking.beginning())
+            return None if solution is None else Estimate(asking.part, asking.evaluations, memory.conclude(solution))
+        return None
 
     def plan(self) -> None:
         """Bring rows to the device and settle which evaluations are next."""
@@ -150,11 +210,11 @@ class Batch:
     def _owners(self) -> dict[Pending[Tally], Work]:
         return {pending: asking.work for asking in self._asking for pending in asking.pendings}
 
-    def _pending(self, work: Work, tally: Tally) -> Pending[Tally]:
-        kind = (self._loaded.ref.digest, *tally.kind)  # type: ignore[misc]  # a kind is a tuple
-        return Pending(
-            tally, tally.question, kind, tally.evaluations, work.claim.spec.priority == "interactive", time.monotonic()
-        )
+    def _pending(self, work: Work, tally: Tally, before: int) -> Pending[Tally]:
+        place = self._answerings.place(tally.row.model)
+        kind = (self._loaded.ref.digest, place, *tally.kind)  # type: ignore[misc]  # a kind is a tuple
+        urgent = work.claim.spec.priority == "interactive"
+        return Pending(tally, tally.question, kind, tally.evaluations, urgent, time.monotonic(), before=before)
 
     def _answer(self, chunk: Sequence[Slice[Tally]]) -> list[Failure]:
         """Answer a chunk: halve on out-of-memory, and when the model raises find out for which job."""
@@ -164,7 +224,7 @@ class Batch:
         owners = self._owners()
         began = time.perf_counter()
         try:
-            faults = self._answering.ask(chunk)
+            faults = self._answerings.of(chunk[0].pending.asker.row.model).ask(chunk)
         except MemoryError:
             if self._governor.exhausted(kind, points):
                 _unplan(chunk)
@@ -180,6 +240,7 @@ class Batch:
             share = piece.stop - piece.start
             owners[piece.pending].count(share, gradients=isinstance(piece.pending.question, (Gradients, Internals)))
             owners[piece.pending].compute_s += seconds * share / points
+            owners[piece.pending].pace.longest_s = max(owners[piece.pending].pace.longest_s, seconds)
             owners[piece.pending].crowd = max(owners[piece.pending].crowd, points)
         return _once((owners[piece.pending], fault) for piece, fault in faults)
 
@@ -216,7 +277,9 @@ class Batch:
             return [(asking.work, _exhausted())]
         except Exception as error:  # a method's own bug is its job's failure, never the batch's
             return [(asking.work, _bug(asking.work, error))]
-        asking.pendings = [self._pending(asking.work, Tally(row, question)) for row, question in turn]
+        asking.had = asking.evaluations
+        before = asking.had if asking.work.abreast else 0
+        asking.pendings = [self._pending(asking.work, Tally(row, question), before) for row, question in turn]
         return []
 
 

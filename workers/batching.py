@@ -27,6 +27,8 @@ class Pending(Generic[Asker]):
     urgent: bool
     since_s: float
     planned: int = 0
+    before: int = 0
+    """Evaluations that count as left though they are not: what its row has had, where rows are to come on alike."""
 
     @property
     def left(self) -> int:
@@ -64,4 +66,4 @@ def next_chunk(waiting: Iterable[Pending[Asker]], sizes: Mapping[Hashable, int],
 
 
 def _rank(pending: Pending[Any], now_s: float) -> tuple[bool, bool, int]:
-    return (now_s - pending.since_s < PATIENCE_S, not pending.urgent, pending.left)
+    return (now_s - pending.since_s < PATIENCE_S, not pending.urgent, pending.left + pending.before)

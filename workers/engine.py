@@ -18,6 +18,7 @@ from workers.batch import Batch
 from workers.governor import Governor
 from workers.hands import Hands
 from workers.models import ModelCache
+from workers.partial import partial_of
 from workers.past_runs import note_run, send_runs
 from workers.registry import Registry
 from workers.work import Work
@@ -194,6 +195,7 @@ class Engine:
             log.info("job_dropped", job_id=job_id)
             batch.drop(job_id)
         for work in tuple(batch.works.values()):
+            self._hasten(batch, work)
             try:
                 work.check_time(time.time() * 1000, self._settings.job_limit_s)
             except ExplaineryError as error:
@@ -210,10 +212,28 @@ class Engine:
         for work, fault in failures:
             self._fail(work.claim, fault)
 
+    def _hasten(self, batch: Batch, work: Work) -> None:
+        """Publish a running estimate when it is time for one, and end a job whose deadline is near with what is known."""
+        now_s = time.time()
+        try:
+            if work.pace.hurries(now_s):
+                work.pace.tried(now_s)
+                batch.end_early(work.id, "Its deadline ended it.")
+            elif work.pace.is_due(now_s) and work.memories is not None:
+                try:
+                    work.partial = partial_of(batch, work)
+                finally:
+                    work.pace.published(now_s, time.time())
+        except ExplaineryError as error:
+            log.info("no_estimate", job_id=work.id, code=error.code)
+        except Exception:  # an estimate on the way is no reason to fail
+            log.exception("estimate_broke", job_id=work.id)
+
     def _succeed(self, work: Work) -> None:
         claim = work.claim
         try:
             result = work.result()
+            self._keep_answers(work)
         except Exception:  # what a plugin answered does not fit together
             log.exception("result_broke", job_id=work.id)
             self._fail(claim, ExplaineryError("The answer could not be put together; the worker's log says why."))
@@ -227,6 +247,16 @@ class Engine:
         if written and self._runs is not None:
             note_run(self._runs, work, self._models.device)
         log.info("job_succeeded" if written else "job_stale", job_id=work.id, request_id=claim.spec.request_id)
+
+    def _keep_answers(self, work: Work) -> None:
+        """Keep what the job was answered, so that it can be refined; it has its result without that, too."""
+        answers = work.packed_answers(self._settings.refine_bytes) if self._settings.refine_ttl_s else None
+        if answers is None:
+            return
+        try:
+            self._store.beside.keep_answers(work.id, answers)
+        except StoreUnavailable:
+            log.warning("answers_not_kept", job_id=work.id)
 
     def _fail(self, claim: Claim, error: ExplaineryError) -> None:
         told = JobError(code=error.code, detail=error.detail, retryable=error.retryable)

@@ -1,10 +1,10 @@
-"""One row from its arrays to its explanation: a generator that asks for the frame, drives the method, and sums up."""
+"""One row from its arrays to its explanation: asks for the frame, drives the method, has it checked, and sums up."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, cast
 
@@ -17,14 +17,20 @@ from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import FLOATS, InputSpec, ModelCard
 from explainery.contract.result import Attribution, Explanation, MapInfo, Quality, Target
 from explainery.contract.tensors import map_key
+from workers.checking import Check, Copies, checked, in_turns
 from workers.frame import Frame, FrameAnswer
 from workers.game import Game, InputView, Partition
+from workers.memory import Memory
 from workers.plugins import AnyMethod, MethodPlugin
 from workers.points import Row, numbers_of
 from workers.quality import quality_of
 from workers.questions import Answer, Floats, InternalAnswer, Internals, Map, Question, Solution
 from workers.reason_codes import reasons_of
+from workers.recheck import Finding
+from workers.subject import subject_of
 from workers.table import Table
+
+NO_FINDINGS: Mapping[str, Finding] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,34 +55,50 @@ class Order:
     method: AnyMethod
     layers: tuple[LayerSpec, ...] = ()
     table: Table | None = None
+    checks: tuple[Check, ...] = ()
+    copies: Copies = field(default_factory=Copies)
 
 
-def explain_row(order: Order, number: int, row: Row) -> Generator[Question | Frame, Answer, RowAnswer]:
-    """Explain row `number` of a job."""
+def row_turns(
+    order: Order, number: int, row: Row, memory: Memory | None = None
+) -> Generator[list[tuple[Row, Question | Frame]], list[Answer], RowAnswer]:
+    """Explain row `number` of a job, and check the explanation, in turns of questions that wait together.
+
+    `memory`: of a method that samples.
+    """
     target = order.job.target[number]
+    game, solution = yield from in_turns(row, _solved(order, row, target, order.job.seed, memory))
+    findings: dict[str, Finding] = {}
+    if order.checks:
+        subject = subject_of(row, game, solution, order.method.SPEC, order.card)
+        findings = yield from checked(order.checks, subject, row, order.copies, partial(_once_more, order))
+    return _summed_up(order, row, game, target, solution, findings)
+
+
+def _solved(
+    order: Order, row: Row, target: int | str | None, seed: int, memory: Memory | None = None
+) -> Generator[Question | Frame, Answer, tuple[Game, Solution]]:
+    """Frame a row and drive the method on it."""
     game = Game(
-        row.partition, seed=order.job.seed, backgrounds=row.backgrounds, layers=order.layers, inputs=_views(order.card, row),
+        row.partition, seed=seed, backgrounds=row.backgrounds, layers=order.layers, inputs=_views(order.card, row),
         numbers=cache(partial(numbers_of, row)),
     )  # fmt: skip
     if _at_once(order, target):
         solution = yield from _framed_later(order, row, game, target)
-    else:
+    elif memory is None:
         yield from _framed(order, row, game, target)
         solution = yield from _of_rows(order).explain(game, order.job.params)
-    return _summed_up(order, row, game, solution, target)
+    else:
+        if not memory.recalls(row, game):
+            yield from _framed(order, row, game, target)
+        solution = yield from memory.explaining(game, row.column, partial(_summed_up, order, row, game, target))
+    return game, solution
 
 
-def row_turns(order: Order, number: int, row: Row) -> Generator[list[tuple[Row, Question | Frame]], list[Answer], RowAnswer]:
-    """`explain_row` in turns of questions that wait together: a row has one at a time."""
-    steps = explain_row(order, number, row)
-    question = next(steps)
-    while True:
-        answers = yield [(row, question)]
-        try:
-            question = steps.send(answers[0])
-        except StopIteration as done:
-            answer: RowAnswer = done.value
-            return answer
+def _once_more(order: Order, row: Row, seed: int | None) -> Generator[Question | Frame, Answer, Solution]:
+    """The method again for the column that was explained: on another instance or model, or under another seed."""
+    _, solution = yield from _solved(order, row, row.column, order.job.seed if seed is None else seed)
+    return solution
 
 
 def _of_rows(order: Order) -> MethodPlugin:
@@ -158,7 +180,14 @@ def _column(target: int | str | None, outputs: Floats, card: ModelCard) -> int:
     return column
 
 
-def _summed_up(order: Order, row: Row, game: Game, solution: Solution, target: int | str | None) -> RowAnswer:
+def _summed_up(
+    order: Order,
+    row: Row,
+    game: Game,
+    target: int | str | None,
+    solution: Solution,
+    findings: Mapping[str, Finding] = NO_FINDINGS,
+) -> RowAnswer:
     card, output = order.card, order.card.score_output
     label = output.labels[row.column] if output.labels and row.column < len(output.labels) else None
     inputs = () if solution.per_player is None and solution.per_element is None else card.sent
@@ -179,7 +208,7 @@ def _summed_up(order: Order, row: Row, game: Game, solution: Solution, target: i
         instance_output=game.instance_output,
         baseline_output=game.baseline_output,
         attributions=attributions,
-        quality=_noted(quality_of(game, solution, complete=order.method.SPEC.completeness), row.notes),
+        quality=_noted(quality_of(game, solution, order.method.SPEC, findings), row.notes),
         maps=tuple(maps),
         reasons=reasons_of(order.job, card, attributions, shares, errors, random=order.method.SPEC.random),
     )

@@ -92,6 +92,14 @@ class Hands:
         """How far each job in hand is."""
         return [held.advance() for held in self.held().values()]
 
+    def partials(self) -> dict[str, bytes]:
+        """Running estimates by job id that were not published yet."""
+        fresh = {}
+        for job_id, held in self.held().items():
+            if held.work is not None and (partial := held.work.partial) is not None:
+                fresh[job_id], held.work.partial = partial, None
+        return fresh
+
     def lose(self, job_ids: set[str]) -> None:
         """These jobs are no longer ours: they are dropped before the next chunk."""
         self._lost = self._lost | job_ids

@@ -105,6 +105,8 @@ class Heartbeat:
         held = self._engine.held()
         if held and (lost := self._ledger.jobs.renew(self._worker, held)):
             self._engine.hands.lose(lost)
+        if held:
+            self._ledger.jobs.beside.publish(self._engine.hands.partials())
 
     def _publish(self) -> None:
         self._ledger.catalogue.publish(self._info(), self._offer(), self._groups())

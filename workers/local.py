@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explainery.contract.job import Baseline, JobSpec, ModelRef
+from explainery.contract.job import Baseline, CheckOrder, JobSpec, ModelRef
 from explainery.contract.result import Result
 from explainery.contract.tensors import pack, unpack_result
 from explainery.settings import Settings
@@ -43,6 +43,8 @@ class Order:
     baseline: Baseline = Baseline(kind="zeros")  # frozen
     arrays: Mapping[str, NDArray[Any]] | None = None
     seed: int = 0
+    quality: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Checks by name, with their parameters."""
 
 
 Answered = tuple[Result, dict[str, NDArray[Any]]]
@@ -104,6 +106,10 @@ class Local:
             baseline=order.baseline,
             encodings=encodings,
             seed=order.seed,
+            quality=tuple(
+                CheckOrder(check=name, params=self.registry.checks[name].SPEC.complete(given, "quality"))
+                for name, given in order.quality.items()
+            ),
         )
         blob = pack({**arrays, **(order.arrays or {})})
         return Claim(spec=spec, fence=1, attempts=1, losses=0, created_ms=0, deadline_ms=None, inputs=blob)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import numpy as np
 
 from explainery.contract.catalogue import Param
 from workers.game import Game, Params
-from workers.questions import Gradients, Noise
+from workers.questions import Answer, GradientAnswer, Gradients, Noise, Question
+from workers.stopping import Stop, asked
 
 NOISE_PARAMS = (
     Param(
@@ -28,6 +31,19 @@ NOISE_PARAMS = (
         help="Standard deviation of the noise, as a share of the instance's range (its maximum less its minimum).",
     ),
 )
+
+
+FEWEST = 2
+"""Copies that make an estimate with a standard error."""
+
+
+def look(game: Game, params: Params) -> Generator[Question, Answer, GradientAnswer]:
+    """Ask for mean and variance of df/dx at x + noise; `outputs` says of how many copies. Raises Stop when they are too few."""
+    seen, more = yield from asked(noisy(game, params))
+    if not more and (seen is None or len(seen.outputs) < FEWEST):
+        raise Stop
+    found: GradientAnswer = seen
+    return found
 
 
 def noisy(game: Game, params: Params) -> Gradients:

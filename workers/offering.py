@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from explainery.contract.catalogue import Availability, MethodSpec, ModelEntry, Offer, RuntimeSpec, Verdict
+from explainery.contract.catalogue import Availability, CheckSpec, MethodSpec, ModelEntry, Offer, RuntimeSpec, Verdict
 from explainery.contract.errors import ExplaineryError
 from explainery.contract.model_card import FLOATS, ModelCard
 from explainery.contract.tables import lacks_table
@@ -36,6 +36,7 @@ def offer_of(
         methods=tuple(plugin.SPEC for _, plugin in sorted(registry.methods.items())),
         runtimes=tuple(plugin.SPEC for _, plugin in sorted(registry.runtimes.items())),
         models=tuple(_entry(found, registry, settings, verdict_of(found.digest)) for found in models if found.card is not None),
+        checks=tuple(plugin.SPEC for _, plugin in sorted(registry.checks.items())),
         room_bytes=room_bytes,
     )
 
@@ -62,6 +63,10 @@ def _entry(found: Found, registry: Registry, settings: Settings, verdict: Verdic
                 plugin.SPEC, card, _of_this_model(runtime.SPEC, card, verdict) if runtime else None, fault, verdict or Verdict()
             )
             for name, plugin in sorted(registry.methods.items())
+        },
+        checks={
+            name: _check_availability(plugin.SPEC, card, runtime.SPEC if runtime else None, fault, verdict or Verdict())
+            for name, plugin in sorted(registry.checks.items())
         },
         fault=fault,
         verdict=verdict and verdict.model_copy(update={"layers": None}),
@@ -107,6 +112,22 @@ def _availability(
     if lacks := (lacks_table(card) if method.table else None) or _lacking(method, verdict):
         return Availability(available=False, reason=f"{method.name} {lacks}.")
     return Availability(available=True)
+
+
+def _check_availability(
+    check: CheckSpec, card: ModelCard, runtime: RuntimeSpec | None, fault: str | None, verdict: Verdict
+) -> Availability:
+    if fault or runtime is None:
+        return Availability(available=False, reason=fault)
+    reason = None
+    if check.needs == "smooth":
+        whole = [spec.name for spec in card.inputs if spec.datatype not in FLOATS]
+        reason = f"input {', '.join(whole)} holds whole numbers, which cannot be moved a little" if whole else None
+    elif check.needs == "weights" and card.format not in runtime.shuffles:
+        reason = f"the weights of a {card.format} model cannot be shuffled here"
+    elif check.needs == "weights" and "gradients" in verdict.cannot:
+        reason = f"weights are shuffled in a translation to torch, and there is none: {verdict.cannot['gradients']}"
+    return Availability(available=reason is None, reason=reason and f"{check.name}: {reason}.")
 
 
 def _lacking(method: MethodSpec, verdict: Verdict) -> str | None:

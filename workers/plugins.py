@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explainery.contract.catalogue import MethodSpec, RuntimeSpec, Verdict
+from explainery.contract.catalogue import CheckSpec, MethodSpec, RuntimeSpec, Verdict
 from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import InputSpec, ModelCard
 from explainery.settings import Settings
 from workers.game import Explaining, Game, Params, Partition
 from workers.questions import Probe
+from workers.recheck import Checking, Subject
 from workers.table import Table
 from workers.whole import ExplainingJob, JobView, WeightFigures
 
@@ -69,6 +70,20 @@ class TablePlugin(Protocol):
 
 
 AnyMethod = MethodPlugin | WholePlugin | TablePlugin
+
+
+class CheckPlugin(Protocol):
+    """A file in `workers/checks/`."""
+
+    SPEC: CheckSpec
+
+    def check(self, subject: Subject, params: Params) -> Checking:
+        """Check one explanation: yield lists of questions, be sent the lists of their answers, return a finding."""
+        ...
+
+    def cost(self, players: int, params: Params, run: int) -> int:
+        """Evaluations one explanation may cost, where a run of the method costs `run`."""
+        ...
 
 
 class PlayersHook(Protocol):
@@ -168,6 +183,20 @@ class Wooded(Protocol):
 
         Raises MethodUnavailable where the model is no sum of trees.
         """
+        ...
+
+
+@runtime_checkable
+class Shuffling(Protocol):
+    """What a loaded model has too when its runtime can shuffle the weights of its format."""
+
+    @property
+    def weighted(self) -> tuple[str, ...]:
+        """The layers that have weights, from the input to the output."""
+        ...
+
+    def shuffled(self, layers: Collection[str], seed: int) -> Model:
+        """The model again with the weights of these layers permuted; the rest is shared."""
         ...
 
 

@@ -1,37 +1,54 @@
-"""How far to trust an answer: its figures, and the verdict that follows from them with a reason in words."""
+"""How far to trust an answer: its figures, and the verdict that follows from them by the table of thresholds."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
+from explainery.contract.catalogue import MethodSpec
 from explainery.contract.result import Quality, Verdict
 from workers.game import Game
 from workers.questions import Solution
+from workers.recheck import Finding
+from workers.standard_errors import NORMAL
+from workers.thresholds import judged, worst
 
-GAP_WARN, GAP_FAIL = 0.01, 0.1
-"""Relative completeness gap from which a verdict is `warn`, `fail`."""
 FLAT = 1e-6
 """An output difference below this share of the outputs is no difference: a relative gap says nothing then."""
+NO_FINDINGS: Mapping[str, Finding] = {}
 
 
-def quality_of(game: Game, solution: Solution, *, complete: bool) -> Quality:
-    """The figures of one explanation. `complete`: whether the method promises completeness."""
-    notes = list(solution.notes)
-    gap = completeness_gap(game, solution) if complete else None
-    verdict = _gap_verdict(game, gap, notes)
-    if solution.converged is False and verdict == "pass":
-        verdict = "warn"
-        notes = notes or ["The method did not converge within its budget; raise samples or max_steps."]
+def quality_of(game: Game, solution: Solution, method: MethodSpec, findings: Mapping[str, Finding] = NO_FINDINGS) -> Quality:
+    """The figures of one explanation, what its checks found, and the verdict with its reasons."""
+    gap = completeness_gap(game, solution) if method.completeness else None
+    even = gap is not None and _same_output(game)
+    sampled = method.random and solution.error is not None  # how far it is from its tolerance tells more than that it is
+    figures = {
+        "same_output": float(even),
+        "completeness_gap": None if even else gap,
+        "unconverged": float(solution.converged is False and not sampled),
+        "sampling_error": solution.error if sampled else None,
+    }
+    told = [(name, *judged(name, value, method.name)) for name, value in figures.items()]
+    notes = [
+        *solution.notes,
+        *(reason for name, _, reason in told if reason and not (name == "unconverged" and solution.notes)),
+    ]
+    checks = {name: _of_check(name, finding, method.name) for name, finding in findings.items()}
+    notes += [reason for _, reasons in checks.values() for reason in reasons]
     spread = solution.standard_error
     parts = () if spread is None else spread.values() if isinstance(spread, dict) else (spread,)
-    error = max((float(np.max(part, initial=0.0)) for part in parts), default=None)
     return Quality(
         completeness_gap=gap,
         approximation_error=solution.error,
-        standard_error=error,
+        standard_error=max((float(np.max(part, initial=0.0)) for part in parts), default=None),
         converged=solution.converged,
-        verdict=verdict,
+        verdict=worst([verdict for _, verdict, _ in told] + [found["verdict"] for found, _ in checks.values()]),
         notes=tuple(notes),
+        interval_95_factor=None if spread is None else NORMAL,
+        checks={name: found for name, (found, _) in checks.items()} or None,
     )
 
 
@@ -45,14 +62,19 @@ def completeness_gap(game: Game, solution: Solution) -> float:
     return abs(total - game.difference) / max(abs(game.difference), 1e-12)
 
 
-def _gap_verdict(game: Game, gap: float | None, notes: list[str]) -> Verdict:
-    if gap is None:
-        return "pass"
+def _same_output(game: Game) -> bool:
     scale = max(abs(game.instance_output), abs(game.baseline_output))
-    if abs(game.difference) <= FLAT * scale or scale == 0.0:
-        notes.append("Instance and baseline give the same output: there is no difference to attribute. Try another baseline.")
-        return "warn"
-    if gap < GAP_WARN:
-        return "pass"
-    notes.append(f"Attributions miss the output difference by {gap:.1%}; raise max_steps or samples.")
-    return "warn" if gap < GAP_FAIL else "fail"
+    return abs(game.difference) <= FLAT * scale or scale == 0.0
+
+
+def _of_check(name: str, finding: Finding, method: str) -> tuple[dict[str, Any], list[str]]:
+    """A check's figures with its verdict and note, and the reasons for the verdict."""
+    told = [judged(f"{name}.{figure}", value, method) for figure, value in finding.figures.items() if _is_number(value)]
+    reasons = [reason for _, reason in told if reason]
+    verdict: Verdict = worst([verdict for verdict, _ in told])
+    note = " ".join([*reasons, *([finding.note] if finding.note else [])]) or None
+    return {**finding.figures, "verdict": verdict, "note": note}, reasons
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""Finds plugins: scans the three folders, and the operator's plugin folders, once at boot."""
+"""Finds plugins: scans the four folders, and the operator's plugin folders, once at boot."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
 import workers
-from workers.plugins import AnyMethod, ModalityPlugin, RuntimePlugin
+from workers.plugins import AnyMethod, CheckPlugin, ModalityPlugin, RuntimePlugin
 
 REQUIRED = {
     "methods": ("SPEC",),
     "runtimes": ("SPEC", "refuses", "load"),
     "modalities": ("decode", "groups", "baseline"),
+    "checks": ("SPEC", "check", "cost"),
 }
 """What a plugin file of each family must define."""
 BY_LEVEL = {"row": ("explain", "cost"), "job": ("explain_job", "job_cost")}
@@ -37,6 +38,7 @@ class Registry:
     methods: dict[str, AnyMethod]
     runtimes: dict[str, RuntimePlugin]
     modalities: dict[str, ModalityPlugin]
+    checks: dict[str, CheckPlugin] = field(default_factory=dict)
 
     def runtime_of(self, file_format: str) -> RuntimePlugin | None:
         """The runtime that loads a format."""
@@ -44,7 +46,7 @@ class Registry:
 
 
 def discover(folders: Sequence[str] = (), methods_off: Sequence[str] = ()) -> Registry:
-    """Find every plugin of `workers/` and of the plugin folders (each with methods/, runtimes/ or modalities/).
+    """Find every plugin of `workers/` and of the plugin folders (each with methods/, runtimes/, modalities/ or checks/).
 
     `methods_off`: names of methods to leave out.
     Raises PluginError when a folder is not there, a file cannot be imported or lacks a required name, two plugins share a name
@@ -58,6 +60,7 @@ def discover(folders: Sequence[str] = (), methods_off: Sequence[str] = ()) -> Re
         methods={name: method for name, method in methods.items() if name not in methods_off},
         runtimes=_runtimes(folders),
         modalities=cast(dict[str, ModalityPlugin], _family("modalities", folders)),
+        checks=cast(dict[str, CheckPlugin], _family("checks", folders)),
     )
 
 

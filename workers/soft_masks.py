@@ -71,6 +71,11 @@ class Contrast:
         self._with = np.zeros((3, players))
         self._squared = np.zeros((3, players))
 
+    @property
+    def count(self) -> int:
+        """Masks taken in."""
+        return int(self._plain[0])
+
     def add(self, shares: Floats, values: Floats) -> None:
         """Take in masks [count, players] and the values behind them (less a constant near them: they are squared)."""
         powers = np.stack([np.ones(len(values)), values, values**2])

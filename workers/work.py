@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -18,6 +18,7 @@ from explainery.contract.result import Cost, ModelUsed, Result
 from explainery.contract.tables import check_table, lacks_table
 from explainery.contract.tensors import pack_result, unpack
 from explainery.store.jobs import Advance, Claim
+from workers.checking import Check, checks_of
 from workers.explaining import Order, RowAnswer, row_turns
 from workers.explaining_whole import WholeAnswer, explain_whole, failed, view_of
 from workers.features import partition_of, partitions_of
@@ -26,9 +27,11 @@ from workers.game import Partition
 from workers.inputs import Rows, backgrounds_of, decode_rows
 from workers.loaded import Loaded
 from workers.named_layers import layers_of
+from workers.pace import Pace
 from workers.plugins import AnyMethod, Array, MethodPlugin, TablePlugin, WholePlugin
 from workers.points import Row, place_labels, place_row
 from workers.registry import Registry
+from workers.remembering import Memories, memories_of
 from workers.table import Table, table_of
 from workers.text.reading import Passages, passages_of
 
@@ -61,6 +64,8 @@ class Work:
     order: Order
     around: bytes | None
     """What tells the baselines apart, where all rows share them."""
+    memories: Memories | None = None
+    """Of the rows, where the method samples."""
     began_s: float = field(default_factory=time.perf_counter)
     model_evaluations: int = 0
     gradient_evaluations: int = 0
@@ -72,6 +77,13 @@ class Work:
     started: int = 0
     answers: dict[int, RowAnswer] = field(default_factory=dict)
     whole: WholeAnswer | None = None
+    partial: bytes | None = None
+    """Its running estimate, to be published."""
+    pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        deadline_ms = self.claim.deadline_ms if self.memories is not None else None
+        self.pace = Pace(time.time(), None if deadline_ms is None else deadline_ms / 1000)
 
     @property
     def id(self) -> str:
@@ -82,6 +94,11 @@ class Work:
     def finished(self) -> bool:
         """Whether every row has its answer, or the job as a whole."""
         return self.whole is not None or len(self.answers) == self.claim.spec.rows
+
+    @property
+    def abreast(self) -> bool:
+        """Whether its rows are to come on alike, because all must have an estimate when its time is up."""
+        return self.memories is not None and self.claim.deadline_ms is not None
 
     def begin(self, most: int) -> tuple[Part, Turns] | None:
         """Start the next row, or the job as a whole; None when all is started. Raises MemoryError.
@@ -95,7 +112,8 @@ class Work:
             self.started = self.claim.spec.rows
             return WHOLE, explain_whole(self.order, view_of(self.order, self.rows, self.loaded.model), self.row, most)
         self.started += 1
-        return number, row_turns(self.order, number, self.row(number))
+        memory = None if self.memories is None else self.memories.begin(number)
+        return number, row_turns(self.order, number, self.row(number), memory)
 
     def settle(self, part: Part, answer: RowAnswer | WholeAnswer) -> None:
         """Note what was found."""
@@ -131,6 +149,8 @@ class Work:
         """How far the job is."""
         gradients = "values" not in self.method.SPEC.asks
         done = self.gradient_evaluations if gradients else self.model_evaluations
+        if self.order.checks:  # they may ask for both
+            done = self.gradient_evaluations + self.model_evaluations
         unit = "gradient_evaluations" if gradients else "model_evaluations"
         return Advance(self.id, self.claim.fence, done, max(self.total, done), unit)
 
@@ -145,10 +165,20 @@ class Work:
                 f"The job ran longer than the {limit_s:g} s a job may run; ask with fewer rows or a smaller budget."
             )
 
+    def packed_answers(self, limit_bytes: int) -> bytes | None:
+        """What its rows were answered, packed; None where that is nothing, or more than the limit."""
+        if self.memories is None or len(self.memories.of_rows) < self.claim.spec.rows:
+            return None
+        return self.memories.packed(limit_bytes)
+
     def result(self) -> bytes:
         """The finished job's result, packed."""
-        spec, answers = self.claim.spec, [self.answers[number] for number in sorted(self.answers)]
-        whole = self.whole
+        found, arrays = self.found([self.answers[number] for number in sorted(self.answers)])
+        return pack_result(found, arrays)
+
+    def found(self, answers: list[RowAnswer], *notes: str) -> tuple[Result, dict[str, NDArray[Any]]]:
+        """A result of these rows, and its arrays."""
+        spec, whole = self.claim.spec, self.whole
         marginal = spec.baseline.kind == "background" and (whole is None or self.method.SPEC.table)
         reason = (spec.method_reason,) if spec.method_reason else ()
         result = Result(
@@ -167,11 +197,11 @@ class Work:
                 compute_seconds=round(self.compute_s + self.between_s, 6),
             ),
             environment=environment(self.loaded),
-            notes=(*reason, *(whole.notes if whole else ())),
+            notes=(*reason, *notes, *(whole.notes if whole else ())),
             report=whole.report if whole else None,
             maps=tuple(whole.maps) if whole else (),
         )
-        return pack_result(result, {**(whole.arrays if whole else {}), **dict(_stacked(answers))})
+        return result, {**(whole.arrays if whole else {}), **dict(_stacked(answers))}
 
 
 def environment(loaded: Loaded) -> dict[str, str | None]:
@@ -190,6 +220,7 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         arrays = unpack(claim.inputs)
         texts = passages_of(spec, loaded.card, loaded.readers, arrays)
         rows = decode_rows(spec, loaded, arrays, modalities, texts)
+        checks = checks_of(spec.quality, registry.checks)
         layers = layers_of(method.SPEC, loaded.model, spec.params)
         whole, table = method.SPEC.level == "job", None
         if whole:
@@ -202,9 +233,9 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         raise failed(refused) from refused
     return Work(
         claim, loaded, method, texts, rows, backgrounds, partitions, place_labels(loaded.model, partitions[0]),
-        _total(method, spec, partitions, _width(backgrounds), table),
-        Order(spec, loaded.card, method, layers, table),
-        None if whole else _around(backgrounds),
+        _of_job(method, spec, table) if whole else _of_rows(method, spec, partitions, _width(backgrounds), checks),
+        Order(spec, loaded.card, method, layers, table, checks),
+        None if whole else _around(backgrounds), memories_of(spec, method, _width(backgrounds), arrays),
     )  # fmt: skip
 
 
@@ -225,15 +256,21 @@ def _around(backgrounds: Rows) -> bytes | None:
     return baseline_key(shared) if len(shared) == len(backgrounds) else None
 
 
-def _total(method: AnyMethod, spec: JobSpec, partitions: list[Partition], width: int, table: Table | None) -> int:
-    """Evaluations the job may cost."""
+def _of_job(method: AnyMethod, spec: JobSpec, table: Table | None) -> int:
+    """Evaluations that a job may cost which is answered for as a whole."""
     if table is not None:
         return cast(TablePlugin, method).job_cost(spec.rows, spec.params, table)
-    if method.SPEC.level == "job":
-        return cast(WholePlugin, method).job_cost(spec.rows, spec.params)
-    width = 1 if method.SPEC.one_baseline else width
-    calls = sum(cast(MethodPlugin, method).cost(partition.players, spec.params) for partition in partitions)
-    return calls * (spec.rows if len(partitions) == 1 else 1) * width
+    return cast(WholePlugin, method).job_cost(spec.rows, spec.params)
+
+
+def _of_rows(method: AnyMethod, spec: JobSpec, partitions: list[Partition], width: int, checks: Sequence[Check]) -> int:
+    """Evaluations that a job's rows may cost, those of its checks included."""
+    own = 1 if method.SPEC.one_baseline else width
+    calls = 0
+    for partition in partitions:
+        run = cast(MethodPlugin, method).cost(partition.players, spec.params) * own
+        calls += run + sum(each.cost(partition.players, run, width, random=method.SPEC.random) for each in checks)
+    return calls * (spec.rows if len(partitions) == 1 else 1)
 
 
 def _nothing(rows: Rows) -> Rows:

@@ -12,7 +12,7 @@ from explainery.cli.costs import print_estimate
 from explainery.cli.printing import print_json
 from explainery.cli.progress import bar
 from explainery.cli.service_url import connect, json_option, url_option
-from explainery.cli.values import assignments, baseline, target
+from explainery.cli.values import assignments, baseline, checks, target
 from explainery.client import Client, JobFailed, ServiceError
 from explainery.contract.job import Job, JobState
 
@@ -36,6 +36,13 @@ def _output(ctx: click.Context, param: click.Parameter, path: Path | None) -> Pa
     "--param", "params", callback=assignments, multiple=True, help="name=value, a parameter of the method; may be repeated."
 )
 @click.option("--seed", type=click.IntRange(0), help="Seed of the method's random draws.")
+@click.option(
+    "--quality",
+    callback=checks,
+    help='Checks of each explanation, as "deletion,infidelity", or a JSON list; see `explainery methods --checks`.',
+)
+@click.option("--budget", type=click.IntRange(1), help="Model evaluations that the whole job may cost.")
+@click.option("--deadline", "deadline_s", type=click.FloatRange(0, min_open=True), help="Seconds until the job must end.")
 @click.option("--decision-id", help="The decision this explains, in your own records.")
 @click.option("--budget", type=click.IntRange(1), help="Evaluations of the model that the job may cost.")
 @click.option("--estimate", is_flag=True, help="Say what the job would cost, and leave.")

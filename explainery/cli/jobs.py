@@ -1,4 +1,4 @@
-"""`explainery jobs list|show|cancel`; `quarantine.py` has the others."""
+"""`explainery jobs list|show|cancel|refine|partial`; `quarantine.py` has the others."""
 
 from __future__ import annotations
 
@@ -59,6 +59,32 @@ def cancel_job(url: str | None, as_json: bool, job_id: str) -> None:
     """Cancel a job that has not ended."""
     with connect(url) as client:
         _print(client.cancel(job_id), as_json)
+
+
+@command.command("refine")
+@click.argument("job_id")
+@click.option("--samples", type=click.IntRange(0), default=0, help="Samples that each row may take in addition.")
+@click.option("--tolerance", type=click.FloatRange(0), help="Stop at this error figure; 0: use all samples.")
+@click.option("--budget", type=click.IntRange(1), help="Model evaluations that this may cost.")
+@click.option("--wait", "wait_s", type=click.FloatRange(0), default=0.0, help="Seconds to wait for its end.")
+@json_option
+@url_option
+def refine_job(
+    url: str | None, as_json: bool, job_id: str, samples: int, tolerance: float | None, budget: int | None, wait_s: float
+) -> None:
+    """Go on from a job that succeeded: a new job, which answers for all samples together."""
+    asked = {name: value for name, value in (("tolerance", tolerance), ("budget", budget)) if value is not None}
+    with connect(url) as client:
+        _print(client.refine(job_id, samples=samples, wait_s=wait_s, **asked), as_json)
+
+
+@command.command("partial")
+@click.argument("job_id")
+@url_option
+def show_partial(url: str | None, job_id: str) -> None:
+    """Show the running estimate of a job at work, as JSON."""
+    with connect(url) as client:
+        print_json(client.partial(job_id))
 
 
 def _row(job: Job) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ COMMANDS = {
     "compare": "compare",
     "plot": "plot",
     "jobs": "jobs",
+    "watch": "watch",
     "models": "models",
     "methods": "methods",
     "status": "status",

@@ -11,21 +11,22 @@ from explainery.cli.service_url import connect, json_option, url_option
 
 
 @click.command()
+@click.option("--checks", is_flag=True, help="List the quality checks in place of the methods.")
 @json_option
 @url_option
-def command(url: str | None, as_json: bool) -> None:
+def command(url: str | None, as_json: bool, checks: bool) -> None:
     """List the methods on offer and their parameters."""
     with connect(url) as client:
-        methods = client.methods()
+        methods = client.quality_checks() if checks else client.methods()
     if as_json:
         print_json(methods)
         return
-    print_table(("method", "title", "asks for", "parameters (default)"), map(_row, methods))
+    print_table(("check" if checks else "method", "title", "asks for", "parameters (default)"), map(_row, methods))
 
 
 def _row(method: dict[str, Any]) -> tuple[str, ...]:
     params = ", ".join(f"{param['name']} ({_default(param.get('default'))})" for param in method.get("params", []))
-    return method["name"], method.get("title", ""), ", ".join(method.get("asks", [])), params
+    return method["name"], method.get("title", ""), ", ".join(method.get("asks") or [method.get("needs", "")]), params
 
 
 def _default(value: object) -> str:

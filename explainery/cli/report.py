@@ -87,5 +87,12 @@ def _quality(explanation: Explanation) -> str:
         ("standard error", quality.standard_error),
     )
     told = ", ".join(f"{name} {value:.2g}" for name, value in figures if value is not None)
+    checks = "".join(f"\n  {plain(_check(name, found))}" for name, found in (quality.checks or {}).items())
     notes = "".join(f"\n  {plain(note)}" for note in quality.notes)
-    return f"quality: {quality.verdict}{f' ({told})' if told else ''}{notes}"
+    return f"quality: {quality.verdict}{f' ({told})' if told else ''}{checks}{notes}"
+
+
+def _check(name: str, found: Mapping[str, Any]) -> str:
+    """A check's verdict and its plain figures; its curves are in --json."""
+    figures = [f"{key} {value:.2g}" for key, value in found.items() if isinstance(value, (int, float))]
+    return f"{name}: {found['verdict']} ({', '.join(figures)})"

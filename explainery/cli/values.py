@@ -28,6 +28,14 @@ def baseline(ctx: click.Context, param: click.Parameter, value: str | None) -> d
     return read if isinstance(read, dict) else value
 
 
+def checks(ctx: click.Context, param: click.Parameter, value: str | None) -> list[Any] | None:
+    """Names with commas between, or a JSON list of names and objects."""
+    read = None if value is None else loose_json(value)
+    if value is None or isinstance(read, list):
+        return read
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
 def loose_json(text: str) -> Any:
     """JSON, or the text itself where it is none."""
     try:

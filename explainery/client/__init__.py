@@ -1,7 +1,17 @@
 """Talking to the service from Python: submit, wait, result."""
 
 from explainery.client.client import Client
+from explainery.client.events import Event
 from explainery.client.outcome import ExplanationResult
 from explainery.client.problems import ClientError, JobFailed, ServiceError, ServiceUnreachable, WaitTimedOut
 
-__all__ = ["Client", "ClientError", "ExplanationResult", "JobFailed", "ServiceError", "ServiceUnreachable", "WaitTimedOut"]
+__all__ = [
+    "Client",
+    "ClientError",
+    "Event",
+    "ExplanationResult",
+    "JobFailed",
+    "ServiceError",
+    "ServiceUnreachable",
+    "WaitTimedOut",
+]

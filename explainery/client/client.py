@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 
 from explainery.client.body import rows
+from explainery.client.events import Event, listen
 from explainery.client.outcome import ExplanationResult, read_job, read_result
 from explainery.client.problems import JobFailed, ServiceError, WaitTimedOut
 from explainery.client.transport import Transport
@@ -36,18 +38,33 @@ class Client:
 
     def __init__(self, base_url: str = "http://127.0.0.1:8080", *, timeout_s: float = 30.0, retries: int = 4) -> None:
         self._transport = Transport(base_url, timeout_s, retries)
+        self._retries = retries
 
-    def submit(self, model: str, inputs: Inputs, method: str = "auto", *, wait_s: float = 0.0, **options: Any) -> Job:
+    def submit(
+        self,
+        model: str,
+        inputs: Inputs,
+        method: str = "auto",
+        *,
+        wait_s: float = 0.0,
+        cancel_after_s: float | None = None,
+        idempotency_key: str | None = None,
+        **options: Any,
+    ) -> Job:
         """Hand in a job; with `wait_s`, wait that long for its end.
 
         `inputs`: one array [rows, ...], arrays by input name, a list of instances, or named tensors. `options`: the other
         fields of the request (`params`, `target`, `baseline`, `seed`, `decision_id`, `deadline_s`, `budget`, `priority`,
-        `fresh`); left out, the service's defaults apply. Not tried again by itself: whether a broken submit arrived cannot be
-        known.
+        `fresh`); left out, the service's defaults apply. `cancel_after_s`: when the job is canceled if it has not ended. Tried
+        again when the connection breaks or the service is away: an `idempotency_key`, your own or a new one, makes it one job
+        all the same.
         """
         body = {"model": model, "method": method, **rows(inputs), **options}
         prefer = f"wait={_whole_seconds(wait_s)}" if wait_s > 0 else "respond-async"
-        response = self._transport.send("POST", _JOBS, wait_s=wait_s, json=body, headers={"Prefer": prefer})
+        headers = {"Prefer": prefer, "Idempotency-Key": _quoted(idempotency_key or str(uuid4()))}
+        if cancel_after_s is not None:
+            headers["Cancel-After"] = f"{cancel_after_s:.3f}"
+        response = self._transport.again("POST", _JOBS, wait_s=wait_s, json=body, headers=headers)
         return read_job(response.json())
 
     def estimate(self, model: str, inputs: Inputs, method: str = "auto", **options: Any) -> Estimate:
@@ -127,6 +144,15 @@ class Client:
                 return answer
         return None
 
+    def events(self, job: Job | str | None = None, *, after: str | None = None) -> Iterator[Event]:
+        """What becomes of a job, as it happens and until it has ended; without a job, of all jobs, and without end.
+
+        `after`: the id of the last event that came, behind which to go on; else a job's stream begins with how it stands, and
+        that of all jobs now. Connections that break are made again, and lose none.
+        """
+        path = "/v1/events" if job is None else f"{_JOBS}/{_id(job)}/events"
+        return listen(self._transport, path, after, self._retries)
+
     def result(self, job: Job | str) -> ExplanationResult:
         """The result of a job that succeeded.
 
@@ -185,6 +211,24 @@ class Client:
             job = self.wait(job, left_s, progress)
         return self.result(job)
 
+    def refine(self, job: Job | str, *, samples: int = 0, wait_s: float = 0.0, **options: Any) -> Job:
+        """Go on from a job that succeeded, by a method that samples: a new job, which answers for all samples together.
+
+        `samples`: how many each row may take in addition. `options`: `tolerance`, `budget`, `deadline_s`, `priority`,
+        `decision_id`. Raises ServiceError: 409 before the job has succeeded, 410 when its answers are no longer kept, 422 when
+        its method does not sample.
+        """
+        prefer = f"wait={_whole_seconds(wait_s)}" if wait_s > 0 else "respond-async"
+        body, path = {"samples": samples, **options}, f"{_JOBS}/{_id(job)}/refine"
+        return read_job(self._transport.send("POST", path, wait_s=wait_s, json=body, headers={"Prefer": prefer}).json())
+
+    def partial(self, job: Job | str) -> dict[str, Any]:
+        """The running estimate of a job at work, by a method that samples, with its standard errors. One row of it.
+
+        Raises ServiceError (409) when there is none, not yet or no more.
+        """
+        return dict(self._transport.get(f"{_JOBS}/{_id(job)}/partial").json())
+
     def job(self, job_id: str) -> Job:
         """The job as it is now."""
         return read_job(self._transport.get(f"{_JOBS}/{job_id}").json())
@@ -224,6 +268,10 @@ class Client:
         """The methods on offer, each with its parameters."""
         return list(self._transport.get("/v1/methods").json()["methods"])
 
+    def quality_checks(self) -> list[dict[str, Any]]:
+        """The checks that `quality` may name, each with its parameters."""
+        return list(self._transport.get("/v1/quality-checks").json()["checks"])
+
     def ready(self) -> bool:
         """Whether the service can take jobs: Redis answers and a worker is alive."""
         return self._transport.peek("/readyz").is_success
@@ -246,3 +294,8 @@ def _id(job: Job | str) -> str:
 def _whole_seconds(seconds: float) -> int:
     """What `Prefer: wait` takes."""
     return max(1, math.ceil(seconds))
+
+
+def _quoted(key: str) -> str:
+    """A string as headers write it (RFC 9651)."""
+    return '"' + key.replace("\\", r"\\").replace('"', r"\"") + '"'

@@ -1,8 +1,10 @@
-"""HTTP with patience: reading is tried again when the service is away for a moment, writing is not."""
+"""HTTP with patience: reading, and what may be said twice, is tried again when the service is away for a moment."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -15,7 +17,7 @@ _LONGEST_PAUSE_S = 5.0
 
 
 class Transport:
-    """Requests to one service. `timeout_s`: how long an answer may take; `retries`: how often a GET is tried again."""
+    """Requests to one service. `timeout_s`: how long an answer may take; `retries`: how often a request is tried again."""
 
     def __init__(self, base_url: str, timeout_s: float, retries: int) -> None:
         self._base_url = base_url.rstrip("/")
@@ -25,21 +27,37 @@ class Transport:
 
     def get(self, path: str, *, wait_s: float = 0.0, **options: Any) -> httpx.Response:
         """Read. Connection errors and 503 are tried again, after `Retry-After` or a growing pause."""
+        return self._patiently("GET", path, wait_s, options)
+
+    def again(self, verb: str, path: str, *, wait_s: float = 0.0, **options: Any) -> httpx.Response:
+        """Write what may be said twice, because an idempotency key goes with it: with the patience of `get`."""
+        return self._patiently(verb, path, wait_s, options)
+
+    def _patiently(self, verb: str, path: str, wait_s: float, options: dict[str, Any]) -> httpx.Response:
         for attempt in range(self._retries):
             pause_s = min(_FIRST_PAUSE_S * 2**attempt, _LONGEST_PAUSE_S)
             try:
-                response = self._send("GET", path, wait_s, options)
+                response = self._send(verb, path, wait_s, options)
             except ServiceUnreachable:
                 time.sleep(pause_s)
                 continue
             if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 return _checked(response)
             time.sleep(_retry_after(response, pause_s))
-        return _checked(self._send("GET", path, wait_s, options))
+        return _checked(self._send(verb, path, wait_s, options))
 
     def send(self, verb: str, path: str, *, wait_s: float = 0.0, **options: Any) -> httpx.Response:
-        """Write, once: whether a broken submit arrived cannot be known, and two jobs are worse than an error."""
+        """Write, once: whether what broke off arrived cannot be known."""
         return _checked(self._send(verb, path, wait_s, options))
+
+    @contextmanager
+    def stream(self, path: str, silence_s: float, headers: dict[str, str]) -> Iterator[httpx.Response]:
+        """Read an answer as it comes; it may be silent for `silence_s`. What breaks meanwhile is ServiceUnreachable, too."""
+        timeout = httpx.Timeout(self._timeout_s, read=silence_s)
+        with self._failures(), self._http.stream("GET", path, timeout=timeout, headers=headers) as response:
+            if not response.is_success:
+                response.read()
+            yield _checked(response)
 
     def peek(self, path: str) -> httpx.Response:
         """Read once and whatever the status is."""
@@ -57,8 +75,13 @@ class Transport:
 
     def _send(self, verb: str, path: str, wait_s: float, options: dict[str, Any]) -> httpx.Response:
         timeout = httpx.Timeout(self._timeout_s, read=self._timeout_s + wait_s)
-        try:
+        with self._failures():
             return self._http.request(verb, path, timeout=timeout, **options)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
         except httpx.ConnectError:
             raise ServiceUnreachable(f"No service answers at {self._base_url}; start one with `explainery up`") from None
         except httpx.TransportError as error:

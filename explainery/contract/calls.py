@@ -22,7 +22,6 @@ class Calls(Frozen):
 
     `values`, `gradients`: calls, at most, without those that frame the answer. `adaptive`: when the answers decide how many
     there are; `least` of them are made then, of both kinds together.
-    `once`: whether they are the same however many baselines a row has.
     `shows`: the outputs that the method's first look shows, which then need no calls of their own.
     """
 
@@ -30,7 +29,6 @@ class Calls(Frozen):
     gradients: str = "0"
     adaptive: str = "0"
     least: str | None = None
-    once: bool = False
     shows: Literal["nothing", "instance", "both"] = "nothing"
 
     @field_validator("values", "gradients", "adaptive", "least")
@@ -100,12 +98,27 @@ def count(calls: Calls, setting: Setting, look_up: Lookup, share: float = 0.5) -
         return None
     frame = 0 if setting.whole else _frame(calls, setting)
     rows = 1 if setting.whole else setting.rows
-    width = 1 if setting.one_baseline or setting.whole or calls.once else setting.backgrounds
+    width = 1 if setting.one_baseline or setting.whole else setting.backgrounds
     fewest = min(least, values + gradients) if adaptive else values + gradients
     few_gradients = min(gradients, fewest)
     return Counts(
         values=_of(rows, frame, width, values, fewest - few_gradients, share, adaptive=adaptive),
         gradients=_of(rows, 0, width, gradients, few_gradients, share, adaptive=adaptive),
+    )
+
+
+def checked(counts: Counts, samples: int, runs: int) -> Counts:
+    """The calls of a job whose explanations are checked, with `samples` more in all and `runs` further runs of the method.
+
+    At most so many: what a check leaves out, only a worker can tell. The least is what it was.
+    """
+    return Counts(values=_grown(counts.values, samples, runs), gradients=_grown(counts.gradients, 0, runs))
+
+
+def _grown(of: Count, samples: int, runs: int) -> Count:
+    at_most, expected = (None if part is None else min(part * (1 + runs) + samples, MOST) for part in (of.at_most, of.expected))
+    return Count(
+        at_most=at_most, expected=expected or 0, least=of.least, exact=of.exact and not (samples or of.expected * runs)
     )
 
 

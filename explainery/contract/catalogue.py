@@ -24,6 +24,12 @@ QuestionKind = Literal["values", "gradients", "internals", "trees"]
 Level = Literal["row", "job"]
 """Whether a method answers for each row by itself, or for all rows of a job together."""
 
+About = Literal["output", "layer", "unit", "maps"]
+"""What a method's values are: the inputs' parts in the explained output; a layer's, or those in a unit; or only maps."""
+
+Need = Literal["values", "smooth", "weights"]
+"""What a check needs of a model: predictions; inputs that can be moved a little; weights that can be shuffled."""
+
 ParamType = Literal[
     "integer", "number", "boolean", "string", "features", "sizes", "indices", "sets", "tree",
     "actionability", "curves", "grids", "outcome", "truth",
@@ -95,31 +101,41 @@ class MethodSpec(Frozen):
     modality: Modality | None = None
     """The only modality of inputs that it makes sense of; None: any."""
     level: Level = "row"
+    table: bool = False
+    """Whether it makes rows of its own out of a table's features: for models of tables only. Of level "job"."""
     calls: Calls | None = None
     """How many calls of the model it takes; None: a guess is made."""
     contributes: bool = True
     """Whether its numbers are shares of the output, with their sign, and not slopes or sizes."""
-    table: bool = False
-    """Whether it makes rows of its own out of a table's features: for models of tables only. Of level "job"."""
     max_players: int | None = None
     """More players than this are refused at the door (methods that enumerate coalitions)."""
+    about: About = "output"
+    slopes: bool = False
+    """Whether its values are per unit of the input, as gradients are; times the way from the baseline they contribute."""
 
     def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return `given` with every default filled in.
 
         Raises InvalidParameter listing every unknown name, wrong type and value out of range at once.
         """
-        known = {param.name: param for param in self.params}
-        takes = f"{self.name} has no such parameter; it takes: {', '.join(known) or 'none'}"
-        errors = [{"loc": f"params.{_shown(name)}", "msg": takes} for name in given if name not in known]
-        for name, value in given.items():
-            fault = known[name].fault(value) if name in known else None
-            if fault:
-                errors.append({"loc": f"params.{name}", "msg": fault})
-        if errors:
-            listed = "; ".join(f"{error['loc']}: {error['msg']}" for error in errors[:8])
-            raise InvalidParameter(f"Parameters of {self.name} cannot be used: {listed}", errors)
-        return {param.name: given.get(param.name, param.default) for param in self.params}
+        return _completed(self.name, self.params, given, "params")
+
+
+class CheckSpec(Frozen):
+    """What a quality check is, needs and takes. Its `samples` are model evaluations, its `runs` runs of the method."""
+
+    name: str
+    title: str
+    summary: str
+    needs: Need = "values"
+    random_only: bool = False
+    """Whether it asks nothing where the method is not random."""
+    params: tuple[Param, ...] = ()
+    reference: str
+
+    def complete(self, given: Mapping[str, Any], loc: str) -> dict[str, Any]:
+        """Return `given` with every default filled in. Raises InvalidParameter with places under `loc`."""
+        return _completed(self.name, self.params, given, loc)
 
 
 class RuntimeSpec(Frozen):
@@ -133,6 +149,8 @@ class RuntimeSpec(Frozen):
     """Why a kind of question cannot be answered, in a sentence a client can act on."""
     formats_cannot: dict[str, dict[QuestionKind, str]] = Field(default_factory=dict)
     """The same for single formats."""
+    shuffles: tuple[str, ...] = ()
+    """Formats of models whose weights it can shuffle, where it gives their gradients."""
 
     def of_format(self, file_format: str) -> RuntimeSpec:
         """What the runtime answers of a file of this format."""
@@ -185,6 +203,8 @@ class ModelEntry(Frozen):
     players: int | None
     """How many players the default feature groups make; None where the input's shape is open."""
     methods: dict[str, Availability]
+    checks: dict[str, Availability] = Field(default_factory=dict)
+    """Of the quality checks."""
     fault: str | None = None
     """Why the model cannot be used at all (a broken card or file); None when it can."""
     verdict: Verdict | None = None
@@ -197,8 +217,24 @@ class Offer(Frozen):
     methods: tuple[MethodSpec, ...]
     runtimes: tuple[RuntimeSpec, ...]
     models: tuple[ModelEntry, ...]
+    checks: tuple[CheckSpec, ...] = ()
     room_bytes: int | None = None
     """Memory that a job's rows may take in the worker, of several the largest; None where none has said."""
+
+
+def _completed(owner: str, params: tuple[Param, ...], given: Mapping[str, Any], loc: str) -> dict[str, Any]:
+    """`given` with every default filled in. Raises InvalidParameter with every fault at once."""
+    known = {param.name: param for param in params}
+    takes = f"{owner} has no such parameter; it takes: {', '.join(known) or 'none'}"
+    errors = [{"loc": f"{loc}.{_shown(name)}", "msg": takes} for name in given if name not in known]
+    for name, value in given.items():
+        fault = known[name].fault(value) if name in known else None
+        if fault:
+            errors.append({"loc": f"{loc}.{name}", "msg": fault})
+    if errors:
+        listed = "; ".join(f"{error['loc']}: {error['msg']}" for error in errors[:8])
+        raise InvalidParameter(f"Parameters of {owner} cannot be used: {listed}", errors)
+    return {param.name: given.get(param.name, param.default) for param in params}
 
 
 def _shown(name: str) -> str:

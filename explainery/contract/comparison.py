@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from explainery.contract.job import DEFAULT_TENANT, JobRequest, JobState
 
+COMPARISONS = "/v1/comparisons"
 MOST_VARIANTS = 8
 
 

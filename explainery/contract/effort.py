@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from explainery.contract.catalogue import MethodSpec
+from explainery.contract.catalogue import CheckSpec, MethodSpec
 
 BUDGETS = ("samples", "max_steps")
 """Parameters that say, wherever they occur, how many calls a row may cost."""
@@ -31,3 +31,9 @@ def effort_of(method: MethodSpec, params: Mapping[str, Any], rows: int, players:
     if budget is None:
         budget = 2 ** min(count, 30) if method.max_players is not None else count
     return max(1, min(rows * int(budget), MOST))
+
+
+def effort_of_checks(method: MethodSpec, checks: Sequence[tuple[CheckSpec, Mapping[str, Any]]]) -> tuple[int, int]:
+    """What checks add to a row: evaluations of their own (`samples`), and further `runs` of the method."""
+    asked = [given for check, given in checks if method.random or not check.random_only]
+    return sum(int(given.get("samples") or 0) for given in asked), sum(int(given.get("runs") or 0) for given in asked)

@@ -68,6 +68,18 @@ class PayloadTooLarge(RequestRefused):
         self.unit = unit
 
 
+class InvalidIdempotencyKey(RequestRefused):
+    """The Idempotency-Key is not one that can be kept."""
+
+    code = "invalid_idempotency_key"
+
+
+class IdempotencyKeyReused(RequestRefused):
+    """The Idempotency-Key was used before, for another request."""
+
+    code = "idempotency_key_reused"
+
+
 class UnknownModel(RequestRefused):
     """No live or remembered worker offers a model of that name."""
 
@@ -84,6 +96,18 @@ class UnknownMethod(RequestRefused):
     """No worker offers a method of that name."""
 
     code = "unknown_method"
+
+
+class UnknownCheck(RequestRefused):
+    """No worker offers a quality check of that name."""
+
+    code = "unknown_check"
+
+
+class CheckUnavailable(RequestRefused):
+    """The check needs something this model or method does not have; the detail says what."""
+
+    code = "check_unavailable"
 
 
 class InvalidParameter(RequestRefused):
@@ -186,6 +210,12 @@ class ModelRefused(RequestRefused):
     code = "model_refused"
 
 
+class NotRefinable(RequestRefused):
+    """The job's method does not sample, or nothing more is asked of it."""
+
+    code = "not_refinable"
+
+
 class UnknownFigure(RequestRefused):
     """There is no kind of figure of that name, or no form of it; the detail lists what there is."""
 
@@ -222,6 +252,13 @@ class DrawingBusy(ExplaineryError):
     """As many figures are being drawn as may be at once."""
 
     code = "drawing_busy"
+    retryable = True
+
+
+class TooManyStreams(ExplaineryError):
+    """As many event streams are open as may be."""
+
+    code = "too_many_streams"
     retryable = True
 
 
@@ -288,6 +325,22 @@ class JobNotFinished(ExplaineryError):
     def __init__(self, detail: str, state: str) -> None:
         super().__init__(detail)
         self.state = state
+
+
+class NoEstimate(ExplaineryError):
+    """A job has no running estimate: it has not begun, has ended, or its method gives none. `state` is the job's state."""
+
+    code = "no_estimate"
+
+    def __init__(self, detail: str, state: str) -> None:
+        super().__init__(detail)
+        self.state = state
+
+
+class AnswersGone(ExplaineryError):
+    """What the job's rows were answered is no longer kept, so it cannot be refined."""
+
+    code = "answers_gone"
 
 
 class JobEnded(ExplaineryError):
@@ -415,6 +468,12 @@ class DeadlineExceeded(ComputeError):
     """The job's deadline passed before it could finish."""
 
     code = "deadline_exceeded"
+
+
+class CancelAfterPassed(ComputeError):
+    """The client wanted the job canceled after a time, and that is over."""
+
+    code = "cancel_after_passed"
 
 
 class TimeLimitExceeded(ComputeError):

@@ -71,6 +71,14 @@ class TensorIn(_Strict):
     data: Any
 
 
+class CheckIn(BaseModel):
+    """A quality check by name, with its own parameters beside it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+
+    check: str
+
+
 class JobRequest(_Strict):
     """The body of `POST /v1/explanations`. What the values mean for a given model is checked by admission."""
 
@@ -92,11 +100,27 @@ class JobRequest(_Strict):
     decision_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     deadline_s: Annotated[float, Field(gt=0, le=366 * 86400, allow_inf_nan=False)] | None = None
     budget: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Evaluations of the model that the whole job may cost."
+        default=None, description="Evaluations of the model that the whole job may cost; methods that sample stop there."
     )
     reasons: ReasonsAsked | None = Field(default=None, description="Give each row's principal reasons, by the card's codes.")
     priority: Priority = "interactive"
+    quality: list[str | CheckIn] = Field(
+        default=[], description='Checks of each explanation: names from `/v1/quality-checks`, or {"check": name, ...}.'
+    )
     fresh: bool = Field(default=False, description="Compute it anew, although the same was asked before.")
+
+
+class RefineRequest(_Strict):
+    """The body of `POST /v1/explanations/{id}/refine`: what the new job may do beyond the one that it goes on from."""
+
+    samples: Annotated[int, Field(ge=0)] = Field(default=0, description="Samples that each row may take in addition.")
+    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        default=None, description="Stop at this error figure; not given: as before. 0: use all samples."
+    )
+    budget: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Model evaluations that this may cost.")
+    deadline_s: Annotated[float, Field(gt=0, le=366 * 86400, allow_inf_nan=False)] | None = None
+    priority: Priority = "interactive"
+    decision_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
 
 
 class ModelRef(BaseModel):
@@ -124,6 +148,15 @@ class Baseline(BaseModel):
     def value_function(self) -> str:
         """Name of the value function: "marginal" over a background set, else "baseline"."""
         return "marginal" if self.kind == "background" else "baseline"
+
+
+class CheckOrder(BaseModel):
+    """A quality check that was asked for, with its complete parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    check: str
+    params: dict[str, Any]
 
 
 class JobSpec(BaseModel):
@@ -156,11 +189,14 @@ class JobSpec(BaseModel):
     budget: int | None = None
     """Evaluations of the model that the whole job may cost."""
     reasons: ReasonsAsked | None = None
+    refines: str | None = None
+    """The job whose answers this one goes on from: they travel with the inputs, as `known/...`."""
     priority: Priority = "interactive"
     request_id: str | None = None
     tenant: str = DEFAULT_TENANT
     estimate: Estimate | None = None
     """What it was expected to cost when it entered."""
+    quality: tuple[CheckOrder, ...] = ()
     effort: int = 1
     """About how many evaluations the job takes: what its cost is estimated from."""
     content: str | None = None
@@ -229,11 +265,15 @@ class Job(BaseModel):
     started_at: str | None
     finished_at: str | None
     deadline_at: str | None
+    cancel_at: str | None = None
+    """When it is canceled if it has not ended: `Cancel-After`."""
     attempts: int
     error: JobError | None
     tenant: str = DEFAULT_TENANT
     estimate: Estimate | None = None
     """What the job was expected to cost when it entered."""
+    refines: str | None = None
+    """The job whose answers this one goes on from."""
     dedupe_of: str | None = None
     """The job whose answer this one shares, because it asked the same."""
     quarantine: Quarantine | None = None

@@ -65,6 +65,10 @@ class Quality(_Frozen):
     converged: bool | None
     verdict: Verdict
     notes: tuple[str, ...] = ()
+    interval_95_factor: float | None = None
+    """An attribution, plus and minus so many of its standard errors, holds the exact value 95 times of 100."""
+    checks: dict[str, dict[str, Any]] | None = None
+    """What the checks found that the job asked for, by name: figures, a `verdict`, and a `note` in words."""
 
 
 class Explanation(_Frozen):

@@ -8,6 +8,9 @@ tensors are stacked over the job's rows:
     maps.<name>[.<layer>]     [rows, *shape of the map], for methods that give any
     instance_output, baseline_output    [rows]
 
+What a job that refines another goes on from travels with its inputs, as `known/numbers`, `known/lengths` and `known/about`; see
+`workers/remembering.py`.
+
 A method that answers for the job as a whole has no attributions: its maps are stored once, and the two outputs are empty.
 """
 
@@ -71,6 +74,20 @@ def given_rows(blob: bytes, row: int) -> dict[str, NDArray[Any] | bytes]:
 def pack_result(result: Result, arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """A result and its arrays as one blob."""
     return pack(arrays, {"result": result.model_dump_json()})
+
+
+def pack_partial(result: Result, arrays: Mapping[str, NDArray[Any]], *, row: int, rows_done: int, evaluations: int) -> bytes:
+    """A running estimate: the result of one row, and how far the job is."""
+    about = json.dumps({"row": row, "rows_done": rows_done, "evaluations": evaluations})
+    return pack(arrays, {"result": result.model_dump_json(), "partial": about})
+
+
+def partial_document(blob: bytes) -> dict[str, Any]:
+    """A running estimate as the wire's JSON object."""
+    found = result_document(blob)
+    (explanation,) = found["explanations"]
+    known = {name: found[name] for name in ("id", "method", "params", "value_function")}
+    return {**known, **json.loads(header(blob)["partial"]), "explanation": explanation, "notes": found["notes"]}
 
 
 def unpack_result(blob: bytes) -> tuple[Result, Arrays]:

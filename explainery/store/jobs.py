@@ -11,28 +11,37 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from explainery.contract.errors import DeadlineExceeded, JobEnded, JobGone, JobNotFinished, JobNotFound, QueueFull
+from explainery.contract.errors import (
+    DeadlineExceeded,
+    IdempotencyKeyReused,
+    JobEnded,
+    JobGone,
+    JobNotFinished,
+    JobNotFound,
+    QueueFull,
+)
 from explainery.contract.job import FORM, Job, JobError, JobSpec, JobState
 from explainery.settings import Settings
 from explainery.store import listing
+from explainery.store.beside import Beside
 from explainery.store.connection import store_errors
 from explainery.store.headroom import Headroom
 from explainery.store.keys import key
 from explainery.store.listing import Page
 from explainery.store.payloads import Payloads
-from explainery.store.record import Claim, read_claim, read_job
+from explainery.store.record import Claim, Record, read_claim, read_job
 from explainery.store.scripting import BANNED, REAL_CLOCK, Step
 
 if TYPE_CHECKING:
     from redis import Redis
 
-__all__ = ["Admission", "Advance", "Claim", "Claimed", "JobStore", "Limits", "Page", "Reaped"]
+__all__ = ["Admission", "Advance", "Claim", "Claimed", "JobStore", "Limits", "Once", "Page", "Reaped"]
 
 CLAIM_BYTES = 64 * 2**20
 """Most bytes of inputs one claim takes, so that a batch of large jobs does not fill a worker."""
 REAP_LIMIT = 200
 """Most jobs of each kind one reap treats: Redis serves nobody else meanwhile."""
-STEPS = ("admit", "claim", "renew", "finish", "cancel", "forget", "release", "reap", "loaded", "note", "sweep")
+STEPS = ("admit", "claim", "renew", "finish", "cancel", "late", "forget", "release", "reap", "loaded", "note", "sweep")
 
 
 @dataclass(frozen=True)
@@ -40,11 +49,21 @@ class Admission:
     """What became of a job at the door. `ring`: whom to call (see `Bell.ring`), None when somebody comes by himself.
 
     `dedupe_of`: the earlier job that asks the same, whose answer this one has or will have. `answered`: it has it already.
+    `repeated`: the job that was admitted under this idempotency key before; then nothing has become of this one.
     """
 
     ring: str | None = None
     dedupe_of: str | None = None
     answered: bool = False
+    repeated: str | None = None
+
+
+@dataclass(frozen=True)
+class Once:
+    """An idempotency key of a tenant, and a fingerprint of what is asked under it, both as digests."""
+
+    name: str
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -106,16 +125,26 @@ class JobStore:
         self._settings = settings
         self._headroom = Headroom(redis)
         self._payloads = Payloads(settings)
+        self.beside = Beside(redis, settings)
         self._steps = {name: Step(redis, settings, name, clock) for name in STEPS}
 
     # --- the API's side
 
     @store_errors()
-    def admit(self, spec: JobSpec, inputs: bytes, *, fresh: bool = False) -> Admission:
+    def admit(
+        self,
+        spec: JobSpec,
+        inputs: bytes,
+        *,
+        fresh: bool = False,
+        once: Once | None = None,
+        cancel_after_s: float | None = None,
+    ) -> Admission:
         """Enter a job into the line, or join it to one that asks the same unless it is to be computed afresh.
 
-        Raises QueueFull past the bounds on what may wait and when Redis has used three quarters of the memory it may use,
-        ModelQuarantined when workers kept dying of the model.
+        `once`: when a job was admitted under this key, there is no other. `cancel_after_s`: when it is canceled if it has not
+        ended. Raises QueueFull past the bounds on what may wait and when Redis has used three quarters of the memory it may
+        use, ModelQuarantined when workers kept dying of the model, IdempotencyKeyReused.
         """
         if self._headroom.exhausted():
             raise QueueFull("The queue's memory is nearly full; try again when jobs have finished.")
@@ -123,18 +152,36 @@ class JobStore:
         names = (spec.id, spec.group, spec.model.name, spec.decision_id or "", spec.rows, spec.priority, deadline)
         stored = self._payloads.shelve(inputs)
         facts = (len(inputs), spec.tenant, spec.method, spec.effort, spec.content or "", int(fresh))
-        verdict, *more = self._steps["admit"](*names, spec.model_dump_json(), stored, *facts)
+        said_once = ("", "") if once is None else (once.name, once.fingerprint)
+        cancel_ms = "" if cancel_after_s is None else max(1, round(cancel_after_s * 1000))
+        verdict, *more = self._steps["admit"](*names, spec.model_dump_json(), stored, *facts, *said_once, cancel_ms)
         if verdict == b"queued":
             return Admission(ring=more[0].decode() or None)
         if verdict == b"full":
             raise QueueFull(f"{_FULL[more[0].decode()]}; try again later.", int(more[1]))
         if verdict == b"banned":
             raise BANNED
+        if verdict == b"repeated":
+            return Admission(repeated=more[0].decode())
+        if verdict == b"reused":
+            raise _reused()
         return Admission(dedupe_of=more[0].decode(), answered=verdict == b"answered")
 
     @store_errors()
+    def admitted_under(self, once: Once) -> str | None:
+        """The job that was admitted under this key. Raises IdempotencyKeyReused when that asked something else."""
+        said: Any = self._redis.hmget(key("once", once.name), "job", "fingerprint")
+        job_id, fingerprint = said
+        if job_id is not None and fingerprint.decode() != once.fingerprint:
+            raise _reused()
+        return None if job_id is None else job_id.decode()
+
+    @store_errors()
     def get(self, job_id: str) -> Job:
-        """The job. Raises JobNotFound for an id that never was, JobGone for one that was forgotten."""
+        """The job. Raises JobNotFound for an id that never was, JobGone for one that was forgotten.
+
+        A job whose last moment is over ends by being looked at, should there be nobody else to end it.
+        """
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(key("job", job_id))
             pipe.exists(key("gone", job_id))
@@ -142,7 +189,21 @@ class JobStore:
             record, known, clock = pipe.execute()
         if not record or _outlived(record.get(b"forget_at"), clock):
             raise _missing(known)
-        return read_job(record)
+        job = read_job(record)
+        if not job.status.ended and _late(record, clock) and self._steps["late"](job_id) is not None:
+            return self.get(job_id)
+        return job
+
+    @store_errors()
+    def spec(self, job_id: str) -> JobSpec:
+        """A job as it was admitted. Raises JobNotFound, JobGone."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hget(key("job", job_id), "spec")
+            pipe.exists(key("gone", job_id))
+            spec, known = pipe.execute()
+        if spec is None:
+            raise _missing(known)
+        return JobSpec.model_validate_json(spec, extra="ignore")
 
     @store_errors()
     def result(self, job_id: str) -> bytes:
@@ -326,6 +387,12 @@ _NO_RESULT = {
 }
 
 
+def _reused() -> IdempotencyKeyReused:
+    return IdempotencyKeyReused(
+        "This Idempotency-Key was used for another request; take a new key for each request, the same one only to repeat it."
+    )
+
+
 def _missing(known: object) -> JobGone | JobNotFound:
     """What to raise for an id without a record; `known`: whether there is a tombstone."""
     if known:
@@ -336,3 +403,9 @@ def _missing(known: object) -> JobGone | JobNotFound:
 def _outlived(forget_at: bytes | None, clock: tuple[int, int]) -> bool:
     """Whether an ended job's time is over though no reaper has come by yet. `clock`: Redis's seconds and microseconds."""
     return forget_at is not None and int(forget_at) <= clock[0] * 1000
+
+
+def _late(record: Record, clock: tuple[int, int]) -> bool:
+    """Whether the client's time for a job is over (a deadline is the reaper's business)."""
+    cancel_at = record.get(b"cancel_at")
+    return cancel_at is not None and int(cancel_at) <= clock[0] * 1000 + clock[1] // 1000

@@ -8,6 +8,8 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | job:<id> | hash, the record | a day after it is forgotten, which is result_ttl_s after the job ended | every step |
 | inputs:<id> | string, safetensors or a pointer into the payload store | deleted when the job ends; kept while it is quarantined, and with keep_inputs as long as its result | admit, every step that ends a job |
 | result:<id> | string, safetensors or a pointer | result_ttl_s after the last job that shares it ended | finish, every step that ends a job |
+| answers:<id> | string, safetensors: what the rows of a job that samples were answered, for whoever refines it | refine_ttl_s after the job ended | the worker that ends it; forget |
+| partial:<id> | string, safetensors: a running estimate | a minute after it was published | the worker that holds the job |
 | sharers:<id> | set, ids of the jobs whose result is that of <id> | a day after the result | admit, finish, forget |
 | payload:<digest> | sorted set, who needs a payload (inputs:<id>, result:<id>) by the time until (ms) | when empty, or swept | admit, finish, every step that ends a job, sweep |
 | gone:<id> | string "1": this id existed | tombstone_ttl_s after the job ended | every step that ends a job, forget |
@@ -17,6 +19,7 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | delayed | sorted set, id by the time it goes back to its line (ms) | when empty | finish, release, reap, claim |
 | followers:<id> | sorted set, ids of jobs that ask what <id> asks by order of admission | when <id> ends | admit, every step that ends a job |
 | same:<content> | string, id of the job that answers this content | result_ttl_s and a day after the last question | admit, every step that ends a job |
+| once:<key> | hash: the job admitted under an idempotency key of a tenant, and a fingerprint of what was asked | idempotency_ttl_s after the admission | admit |
 | aging | sorted set, waiting batch job by the time it was admitted (ms) | when empty | admit, every step that starts or ends a wait |
 | virtual | hash, priority -> virtual time, microseconds of compute | never: one field a priority | claim, reap |
 | promised:<priority> | sorted set, tenant by the virtual time it was promised until | when nobody waits | admit, reap |
@@ -34,7 +37,7 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | resident:<group> | sorted set, worker that has the model in memory by when it said so (ms) | a lease after the last word | announce, claim |
 | turns | sorted set, group by its last claim (ms) | a minute after the last claim | claim |
 | running | sorted set, id by the end of its lease (ms) | when empty | claim, renew, finish, cancel, reap, release |
-| deadlines | sorted set, id by its deadline (ms) | when empty | admit, every step that ends a job |
+| deadlines | sorted set, id by its deadline, or when it is to be canceled (ms) | when empty | admit, every step that ends a job |
 | ending | sorted set, id by the time it is to be forgotten (ms) | when empty | every step that ends a job, forget, reap |
 | jobs | sorted set, id by order of admission: everything there is | when empty | admit, forget, reap |
 | state:<state> | sorted set, id by order of admission | when empty | every transition |
@@ -55,6 +58,8 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | verdict:<digest>:<kind> | string, JSON: what the trial of a model's files has shown workers of that kind | trial_ttl_s after the trial; a refusal after an hour at most | the worker that held the trial |
 | trying:<digest>:<kind> | string, the worker that holds the trial of these files now | with the trial, or when it must have ended | the worker that holds the trial |
 | layers:<digest> | string, JSON: the layers of a model | trial_ttl_s after a worker said so last | a worker that has looked into it, or taken its trial's verdict |
+| events:<tenant> | stream: a job, the state it came into or that it was forgotten, its revision, when (ms) | events_ttl_s after the last | every step that moves or forgets a job |
+| progress:<tenant> | stream: a job and how far it is | a minute after the last | renew |
 | changes | pub/sub channel: the id of a job that changed, and its state (none: forgotten) | - | every step |
 
 Indexes are ordered by admission, not by time: the order is unique, so a page never repeats or skips a job.

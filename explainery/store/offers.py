@@ -19,6 +19,7 @@ def merge(offers: Sequence[Offer]) -> Offer:
     return Offer(
         methods=_first((method for offer in offers for method in offer.methods), lambda method: method.name),
         runtimes=_first((runtime for offer in offers for runtime in offer.runtimes), lambda runtime: runtime.name),
+        checks=_first((check for offer in offers for check in offer.checks), lambda check: check.name),
         models=_first(models, lambda model: (model.name, model.version, model.digest)),
         room_bytes=max((offer.room_bytes for offer in offers if offer.room_bytes is not None), default=None),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from explainery.contract.errors import DeadlineExceeded, ExplaineryError, ModelQuarantined, WorkerLost
+from explainery.contract.errors import CancelAfterPassed, DeadlineExceeded, ExplaineryError, ModelQuarantined, WorkerLost
 from explainery.contract.job import TRANSITIONS, JobError
 from explainery.settings import Settings
 from explainery.store.keys import PREFIX
@@ -32,6 +32,11 @@ BANNED = ModelQuarantined(
     "explainery models quarantined."
 )
 LATE = DeadlineExceeded("The deadline passed before the job was done; ask again with a longer deadline_s or less work.")
+
+
+CANCEL = CancelAfterPassed(
+    "The time that Cancel-After gave is over, so the job was canceled; ask again with more time or less work."
+)
 
 
 class Step:
@@ -66,6 +71,9 @@ def _constants(settings: Settings) -> str:
         "OFFER_TTL": DAY_MS,
         "BATCH_AGE": round(settings.batch_age_s * 1000),
         "MAX_AGE": round(settings.max_age_s * 1000),
+        "EVENTS_TTL": settings.events_ttl_s * 1000,
+        "EVENTS": settings.events_kept,
+        "IDEMPOTENCY_TTL": settings.idempotency_ttl_s * 1000,
         "AFFINITY": round(settings.affinity_s * 1e6),
         "MAX_ATTEMPTS": settings.max_attempts,
         "MAX_RETRIES": settings.max_retries,
@@ -75,7 +83,12 @@ def _constants(settings: Settings) -> str:
         "TENANT_RUNNING": settings.tenant_running,
         "BELLS": BELLS,
     }
-    texts = {"DEADLINE_ERROR": _json(LATE), "LOST_ERROR": _json(LOST), "BANNED_ERROR": _json(BANNED)}
+    texts = {
+        "DEADLINE_ERROR": _json(LATE),
+        "CANCEL_ERROR": _json(CANCEL),
+        "LOST_ERROR": _json(LOST),
+        "BANNED_ERROR": _json(BANNED),
+    }
     lines = [f"local {name} = {value}" for name, value in numbers.items()]
     lines.append(f"local KEEP_INPUTS = {'true' if settings.keep_inputs else 'false'}")
     lines += [f"local {name} = [==[{text}]==]" for name, text in {**texts, "POINTER": POINTER.decode()}.items()]

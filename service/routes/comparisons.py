@@ -5,7 +5,7 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response, g, request
 
-from explainery.contract.comparison import Comparison, ComparisonRequest, status_of
+from explainery.contract.comparison import COMPARISONS, Comparison, ComparisonRequest, status_of
 from explainery.contract.errors import ComparisonGone, ComparisonNotFound, JobGone, JobNotFinished
 from explainery.contract.tensors import unpack_result
 from explainery.store.ids import ALPHABET
@@ -13,7 +13,6 @@ from service.agreement import Explained, comparison_of
 from service.answers import POLL_S, accepted, json_answer
 from service.body import read_json
 from service.comparing import cancel, comparison_document, enter, forget, jobs_of
-from service.documents import COMPARISONS
 from service.openapi import answers
 from service.parts import parts
 from service.prefer import read_preference

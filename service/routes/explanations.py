@@ -43,15 +43,16 @@ class JobQuery(BaseModel):
 def submit() -> Response:
     """Submit a job: explain rows of a model's input by a method.
 
-    With `Prefer: wait=N` the answer is held until the job has ended, at most N seconds.
+    With `Prefer: wait=N` the answer is held until the job has ended, at most N seconds. With an `Idempotency-Key` the same
+    request again has the same job: 200 when it has ended, else 202.
     """
     accepted("application/json")
     context = parts()
     entry = prepared(context, validated(JobRequest, read_json(request)))
     preference = read_preference(request.headers.get("Prefer"), context.settings.max_wait_s)
-    job = submitted(context, entry.spec.id, entry.enter, preference.wait_s)
-    status = 200 if job.status.ended and preference.wait_s else 202
-    return job_answer(job, status=status, created=True, applied=preference.applied)
+    job = submitted(context, entry, preference.wait_s)
+    status = 200 if job.status.ended and (preference.wait_s or entry.repeats) else 202
+    return job_answer(job, status=status, created=True, applied=preference.applied, replayed=entry.repeats)
 
 
 @blueprint.get("")
@@ -75,13 +76,13 @@ def get_job(job_id: str) -> Response:
     context = parts()
     preference = read_preference(request.headers.get("Prefer"), context.settings.max_wait_s)
     if not request.if_none_match:
-        return job_answer(until_ended(context, known_id(job_id), preference.wait_s), applied=preference.applied)
+        return job_answer(until_ended(context, known_id(job_id), preference.wait_s), applied=preference.looks)
     job = context.jobs.get(known_id(job_id))
     if request.if_none_match.contains_weak(str(job.revision)):
         seen, job = job, until_changed(context, job, preference.wait_s)
         if job.revision == seen.revision:
-            return unchanged_answer(job, preference.applied)
-    return job_answer(job, applied=preference.applied)
+            return unchanged_answer(job, preference.looks)
+    return job_answer(job, applied=preference.looks)
 
 
 @blueprint.post("/<job_id>/cancel")

@@ -215,11 +215,13 @@ def stumbling() -> Iterator[Callable[[list[Answer]], tuple[Client, list[str]]]]:
 
     def serve(answers: list[Answer]) -> tuple[Client, list[str]]:
         seen: list[str] = []
+        keys: list[str | None] = []
 
         class Handler(BaseHTTPRequestHandler):
             def answer(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 seen.append(self.command)
+                keys.append(self.headers.get("Idempotency-Key"))
                 status, headers, body = answers[min(len(seen), len(answers)) - 1]
                 if status:
                     self.send_response(status)
@@ -238,6 +240,7 @@ def stumbling() -> Iterator[Callable[[list[Answer]], tuple[Client, list[str]]]]:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         client = Client(f"http://127.0.0.1:{server.server_port}", timeout_s=5)
+        client.keys = keys  # type: ignore[attr-defined]
         servers.append((server, thread, client))
         return client, seen
 
@@ -268,11 +271,19 @@ def test_reading_is_not_tried_for_ever(stumbling):
     assert len(seen) == 5
 
 
-@pytest.mark.parametrize("answer", [BROKEN_OFF, AWAY])
-def test_a_submit_is_sent_once(stumbling, answer: Answer):
-    client, seen = stumbling([answer, GOOD])
-    with pytest.raises(ClientError):
-        client.submit("m", ROWS)
+def test_a_submit_is_tried_again_under_its_key(stumbling):
+    client, seen = stumbling([BROKEN_OFF, AWAY, GOOD])
+    assert client.submit("m", ROWS).status is JobState.QUEUED
+    assert seen == ["POST"] * 3
+    assert len(set(client.keys)) == 1  # type: ignore[attr-defined]  # noted by the server
+    client.submit("m", ROWS)
+    assert len(set(client.keys)) == 2  # type: ignore[attr-defined]
+
+
+def test_what_carries_no_key_is_sent_once(stumbling):
+    client, seen = stumbling([AWAY, GOOD])
+    with pytest.raises(ServiceError):
+        client.cancel("01K")
     assert seen == ["POST"]
 
 

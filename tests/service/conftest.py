@@ -85,6 +85,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     yield made
     parts = made.extensions["explainery"]
     parts.watcher.close()
+    parts.hub.close()
 
 
 @pytest.fixture

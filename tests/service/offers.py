@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from explainery.contract.catalogue import Availability, MethodSpec, ModelEntry, Offer, Param
+from explainery.contract.catalogue import Availability, CheckSpec, MethodSpec, ModelEntry, Offer, Param
 from explainery.contract.model_card import ModelCard
 
 NO_GRADIENTS = "the onnx runtime answers predictions only."
@@ -48,6 +48,19 @@ METHODS = (
     MethodSpec(
         name="predict", title="Prediction", summary="s", asks=("values",), completeness=False, reference="r", level="job",
     ),
+)  # fmt: skip
+
+
+CHECKS = (
+    CheckSpec(
+        name="deletion", title="Deletion", summary="s", reference="r",
+        params=(Param(name="samples", type="integer", default=400, minimum=4, help="h"),),
+    ),
+    CheckSpec(
+        name="stability", title="Stability", summary="s", reference="r", random_only=True,
+        params=(Param(name="runs", type="integer", default=4, minimum=1, help="h"),),
+    ),
+    CheckSpec(name="randomisation", title="Randomisation", summary="s", reference="r", needs="weights"),
 )  # fmt: skip
 
 
@@ -98,13 +111,19 @@ def methods_of(gradients: bool) -> dict[str, Availability]:
     return {spec.name: works if gradients or spec.asks == ("values",) else cannot for spec in METHODS}
 
 
+def checks_of() -> dict[str, Availability]:
+    cannot = Availability(available=False, reason="randomisation: the weights of a stub model cannot be shuffled here.")
+    return {spec.name: cannot if spec.needs == "weights" else Availability(available=True) for spec in CHECKS}
+
+
 def entry(name: str, model: ModelCard, version: int = 1, players: int | None = None, **more: Any) -> ModelEntry:
-    values = {"runtime": "stub", "methods": methods_of(True), "digest": f"sha256:{version:064x}", **more}
+    values = {"runtime": "stub", "methods": methods_of(True), "checks": checks_of(), "digest": f"sha256:{version:064x}", **more}
     return ModelEntry(name=name, version=version, card=model, players=players, **values)
 
 
 OFFER = Offer(
     methods=METHODS,
+    checks=CHECKS,
     runtimes=(),
     models=(
         entry("loan", LOAN, 1, 4),

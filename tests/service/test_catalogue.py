@@ -31,6 +31,7 @@ def test_methods_describe_their_parameters(client: FlaskClient) -> None:
         "kernel_shap",
         "integrated_gradients",
         "occlusion",
+        "owen",
         "tcav",
         "report",
         "predict",

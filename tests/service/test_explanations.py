@@ -22,7 +22,7 @@ def test_a_submitted_job_is_accepted_and_can_be_looked_at(client: FlaskClient, l
     assert job["model"] == {"name": "loan", "version": "2", "digest": f"sha256:{2:064x}"}
     assert (job["method"], job["rows"], job["seed"], job["decision_id"]) == ("kernel_shap", 2, 7, "loan-1")
     assert set(job) >= {"progress", "created_at", "started_at", "finished_at", "attempts", "error", "deadline_at", "priority"}
-    assert set(job["links"]) == {"self", "result", "cancel", "events"}
+    assert set(job["links"]) == {"self", "result", "cancel", "events", "partial"}
     again = client.get(job["links"]["self"])
     assert (again.status_code, again.json) == (200, job)
 

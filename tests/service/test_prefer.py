@@ -26,8 +26,17 @@ from service.prefer import Preference, read_preference
         ("wait", 0, None),
         ("wait=nan", 0, None),
         (",,;=", 0, None),
+        ('x="a, wait=9", wait=2', 2, "wait=2"),
+        ('x="a\\", wait=9", wait=2', 2, "wait=2"),
+        ('x="never closed, wait=9', 0, None),
+        ("wait=0", 0, "wait=0"),
         ("wait=1e9", 0, None),
     ],
 )
 def test_a_preference_is_read_or_ignored(header: str | None, wait_s: float, applied: str | None) -> None:
     assert read_preference(header, 60.0) == Preference(wait_s, applied)
+
+
+def test_a_look_applies_only_what_a_look_can() -> None:
+    assert read_preference("respond-async, wait=5", 60.0).looks == "wait=5"
+    assert read_preference("respond-async", 60.0).looks is None

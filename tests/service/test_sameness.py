@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from explainery.contract.catalogue import MethodSpec
-from explainery.contract.job import Baseline, JobSpec, ModelRef
+from explainery.contract.job import Baseline, CheckOrder, JobSpec, ModelRef
 from service.sameness import content_of
 from service.tenant import HEADER
 
@@ -42,6 +42,7 @@ def test_who_submits_it_when_and_why_does_not_matter():
         {"target": (1,)},
         {"baseline": Baseline(kind="value", value=0.0)},
         {"seed": 1},
+        {"quality": (CheckOrder(check="deletion", params={}),)},
         {"tenant": "b"},
     ],
 )

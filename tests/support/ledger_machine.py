@@ -54,6 +54,7 @@ for i, name in ipairs(redis.call('KEYS', KEYS[1] .. '*')) do
   if kind == 'hash' then value = redis.call('HGETALL', name)
   elseif kind == 'zset' then value = redis.call('ZRANGE', name, 0, -1, 'WITHSCORES')
   elseif kind == 'set' then value = redis.call('SMEMBERS', name)
+  elseif kind == 'stream' then kind, value = 'set', {}
   else value = redis.call('GET', name) end
   out[i] = { name, kind, redis.call('PTTL', name), value }
 end
@@ -569,6 +570,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.nothing_outlives_its_job(image)
         self.somebody_is_called(image)
         self.times_only_go_on(image)
+        self.what_was_told_last_is_so(image)
 
     def jobs_are_as_the_model_says(self, image: Image) -> None:
         assert {name: record["state"] for name, record in image.records.items()} == {
@@ -707,6 +709,21 @@ class LedgerMachine(RuleBasedStateMachine):
         revisions = {job_id: int(record["revision"]) for job_id, record in image.records.items()}
         assert all(revisions.get(job_id, before) >= before for job_id, before in self.revisions.items())
         self.revisions = revisions
+
+    def what_was_told_last_is_so(self, image: Image) -> None:
+        """The newest event of each job says the state it is in, or that it is gone; revisions rise."""
+        told: dict[str, tuple[str, int]] = {}
+        for tenant in TENANTS:
+            for _, entry in self.redis.xrange(key("events", tenant)):
+                job_id, state, revision = (entry[name].decode() for name in (b"job", b"state", b"revision"))
+                before = told.get(job_id, ("", 0))
+                assert int(revision) > before[1] or state == "forgotten", "told out of order, or twice"
+                told[job_id] = state, int(revision)
+        assert {job_id: state for job_id, (state, _) in told.items()} == {
+            **dict.fromkeys(self.gone, "forgotten"),
+            **{job_id: record["state"] for job_id, record in image.records.items()},
+        }
+        assert all(told[job_id][1] <= int(record["revision"]) for job_id, record in image.records.items())
 
 
 def _spot(record: dict[str, str]) -> tuple[str, str]:

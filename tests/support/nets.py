@@ -24,6 +24,11 @@ def mlp(features: int, outputs: int = 3, width: int = 16, smooth: bool = False) 
     return nn.Sequential(nn.Linear(features, width), act(), nn.Linear(width, width), act(), nn.Linear(width, outputs))
 
 
+def double_mlp(features: int) -> nn.Module:
+    """A smooth net in double precision: what two ways to the same answer differ by is not the model's rounding."""
+    return mlp(features, smooth=True).double()
+
+
 def cnn(outputs: int = 4) -> nn.Module:
     first = (nn.Conv2d(1, 4, 3, padding=1), nn.ReLU())
     second = (nn.Conv2d(4, 8, 3, padding=1), nn.ReLU())

@@ -53,7 +53,7 @@ def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     repos.add_torch(folder, "tokens", "inner_nets:encoder", {}, repos.tensor_input("input", [9, 8]), repos.output(3))
     for name, function, args, columns in (("mlp", "mlp", {"features": 6}, 3), ("hungry", "hungry", {"most": 5}, 1)):
         shape = repos.tensor_input("input", [6 if name == "mlp" else 3], modality="tabular")
-        repos.add_torch(folder, f"{name}-table", f"nets:{function}", args, shape, repos.output(columns))
+        repos.add_torch(folder, f"{name}-table", f"nets:{function}", args, shape, repos.output(columns), seed=6)
     shape = repos.tensor_input("input", [3], modality="tabular")
     repos.add_torch(folder, "starving-table", "nets:hungry", {"most": 0}, shape, repos.output(1))
     repos.add_onnx_linear(folder, "onnx-table", WEIGHTS[:, None], modality="tabular")

@@ -69,7 +69,7 @@ def _close(a: Any, b: Any) -> bool:
         return a.keys() == b.keys() and all(_close(a[key], b[key]) for key in a)
     if isinstance(a, list):
         return len(a) == len(b) and all(map(_close, a, b))
-    if isinstance(a, float):
+    if isinstance(a, float) and isinstance(b, float):
         return bool(np.isclose(a, b, rtol=1e-3, atol=1e-5))
     return isinstance(a, str) or a == b
 

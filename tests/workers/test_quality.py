@@ -5,15 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from explainery.contract.catalogue import MethodSpec
 from explainery.contract.result import Quality
 from workers.game import Game, Partition
 from workers.quality import quality_of
 from workers.questions import Solution
+from workers.recheck import Finding
 
 
-def quality(values: list[float], fx: float = 3.0, fb: float = 1.0, *, complete: bool = True, **more: object) -> Quality:
+def method(*, complete: bool = True, random: bool = False) -> MethodSpec:
+    return MethodSpec(name="m", title="M", summary="s", asks=("values",), completeness=complete, random=random, reference="r")
+
+
+def quality(
+    values: list[float], fx: float = 3.0, fb: float = 1.0, *, complete: bool = True, random: bool = False, **more: object
+) -> Quality:
     game = Game(Partition({"input": np.arange(len(values))}), fx, fb, seed=0)
-    return quality_of(game, Solution(per_player=np.array(values), **more), complete=complete)  # type: ignore[arg-type]
+    solution = Solution(per_player=np.array(values), **more)  # type: ignore[arg-type]
+    return quality_of(game, solution, method(complete=complete, random=random))
 
 
 def test_a_complete_answer_passes() -> None:
@@ -34,7 +43,7 @@ def test_the_gap_decides(total: float, verdict: str) -> None:
 def test_per_element_answers_are_summed_over_all_inputs() -> None:
     game = Game(Partition({"a": np.arange(2), "b": np.arange(2, 6).reshape(2, 2)}), 3.0, 1.0, seed=0)
     solution = Solution(per_element={"a": np.array([0.5, 0.5]), "b": np.full((2, 2), 0.25)})
-    assert quality_of(game, solution, complete=True).completeness_gap == 0.0
+    assert quality_of(game, solution, method()).completeness_gap == 0.0
 
 
 def test_a_method_that_promises_no_completeness_has_no_gap() -> None:
@@ -64,3 +73,31 @@ def test_figures_are_carried() -> None:
     assert (found.standard_error, found.approximation_error) == (pytest.approx(0.3), 0.2)
     assert quality([2.0]).standard_error is None
     assert quality([2.0], standard_error=np.array([])).standard_error == 0.0
+
+
+@pytest.mark.parametrize(("error", "verdict"), [(0.05, "pass"), (0.2, "warn"), (0.6, "fail")])
+def test_the_sampling_error_decides_for_a_random_method_whatever_its_tolerance(error: float, verdict: str) -> None:
+    found = quality([2.0], random=True, converged=False, error=error, notes=("raise samples",))
+    assert (found.verdict, found.converged) == (verdict, False)
+    assert len(found.notes) == 1 + (verdict != "pass")
+    assert quality([2.0], error=error).verdict == "pass"
+
+
+def test_the_interval_goes_with_the_standard_error() -> None:
+    assert quality([2.0], standard_error=np.array([0.1])).interval_95_factor == pytest.approx(1.96, abs=1e-4)
+    assert quality([2.0]).interval_95_factor is None
+
+
+def test_checks_decide_too_and_say_why() -> None:
+    game = Game(Partition({"input": np.arange(2)}), 3.0, 1.0, seed=0)
+    findings = {
+        "deletion": Finding({"score": 1.9, "curve": [1.0]}),
+        "randomisation": Finding({"correlation": 0.95}, "Mind it."),
+    }
+    found = quality_of(game, Solution(per_player=np.array([1.5, 0.5])), method(), findings)
+    assert found.checks is not None
+    assert {name: each["verdict"] for name, each in found.checks.items()} == {"deletion": "warn", "randomisation": "fail"}
+    assert found.verdict == "fail"
+    assert len(found.notes) == 2
+    assert found.checks["randomisation"]["note"] == f"{found.notes[1]} Mind it."
+    assert quality([1.5, 0.5]).checks is None

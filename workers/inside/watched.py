@@ -45,10 +45,7 @@ class Watched:
 
     def learned(self) -> Iterator[Learned]:
         """The parameters that each module has itself."""
-        for path, part in self._body.named_modules():
-            if not isinstance(part, torch.jit.ScriptModule):
-                for name, tensor in part.named_parameters(recurse=False):
-                    yield Learned(path or "(model)", type(part).__name__, name, tensor)
+        return learned_of(self._body)
 
     def run(
         self,
@@ -139,3 +136,11 @@ def _replacing(value: torch.Tensor, tap: Tap | None) -> Tap:
         return value if tap is None else tap(value)
 
     return replace
+
+
+def learned_of(body: torch.nn.Module) -> Iterator[Learned]:
+    """The parameters that each module has itself."""
+    for path, part in body.named_modules():
+        if not isinstance(part, torch.jit.ScriptModule):
+            for name, tensor in part.named_parameters(recurse=False):
+                yield Learned(path or "(model)", type(part).__name__, name, tensor)

@@ -19,6 +19,7 @@ SPEC = MethodSpec(
     calls=Calls(gradients="1", shows="instance"),
     completeness=False,
     reference="Vaswani et al., Attention Is All You Need, NeurIPS 2017",
+    about="maps",
 )
 AXES = ("head", "query", "key")
 

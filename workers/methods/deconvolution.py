@@ -20,6 +20,7 @@ SPEC = MethodSpec(
     contributes=False,
     completeness=False,
     reference="Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014",
+    slopes=True,
 )
 
 

@@ -2,9 +2,9 @@
 
     phi = mean over baselines b and alpha in (0, 1) of (x - b) * df/dx at b + alpha (x - b)
 
-Samples come in rounds. In a round alpha is drawn once in each of as many equal parts of (0, 1), and baselines are dealt out
-evenly along it. Rounds are drawn apart, so their spread is the standard error; what their sums miss f(x) - f(b) by corrects
-them.
+Samples come in rounds. In a round alpha goes along a scrambled van der Corput sequence, so that 2^k of them are one in each of
+as many equal parts of (0, 1), and baselines are dealt out evenly along it. Rounds are scrambled apart, so their spread is the
+standard error; what their sums miss f(x) - f(b) by corrects them.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.draws import generator
 from workers.game import Explaining, Game, Params
-from workers.questions import Floats, GradientAnswer, Gradients, Solution
+from workers.questions import Floats, Gradients, Solution
 from workers.standard_errors import Summing, relative_error
+from workers.stopping import Stop, asked
+from workers.van_der_corput import plain, scrambled
 
 SPEC = MethodSpec(
     name="expected_gradients",
@@ -66,10 +69,12 @@ _ADVICE = "The standard errors are above the tolerance; raise samples, or accept
 
 def explain(game: Game, params: Params) -> Explaining:
     """Explain one row: round after round until the standard errors are small enough."""
-    tolerance, found, error = params["tolerance"], Summing(game.difference), np.inf
+    tolerance, found, error, more = params["tolerance"], Summing(game.difference), np.inf, True
     shapes: dict[str, tuple[int, ...]] = {}
     for question in rounds(params["samples"], game.backgrounds, game.seed):
-        answer: GradientAnswer = yield question
+        answer, more = yield from asked(question)
+        if not more:  # a round of fewer places than the others is none
+            break
         shapes = {name: part.shape for name, part in answer.sums.items()}
         found.add(np.concatenate([part.reshape(-1) for part in answer.sums.values()]))
         spread = found.standard_error()
@@ -77,6 +82,8 @@ def explain(game: Game, params: Params) -> Explaining:
         if found.count >= FEWEST and error <= tolerance:
             break
     spread = found.standard_error()
+    if spread is None and not more:
+        raise Stop
     converged = bool(error <= tolerance) if tolerance or error == 0 else None
     return Solution(
         per_element=_parted(found.mean, shapes),
@@ -95,20 +102,22 @@ def cost(players: int, params: Params) -> int:
 def rounds(samples: int, backgrounds: int, seed: int) -> Iterator[Gradients]:
     """The questions of a row: rounds of equal size, alike for every row of a job.
 
-    Places on the path ascend and baselines are dealt from one shuffled deck after another, so where a round has room for all
-    baselines, each gets as many places as any other, spread over the path.
+    From `ROUNDS` to twice as many, so that a round has 2^k places, or where it has room for all baselines 2^k of each. Its
+    places are the first of a sequence that belongs to it alone: more samples keep those of fewer.
     """
-    count = min(samples, ROUNDS)
-    size = samples // count
-    size -= size % backgrounds if size > backgrounds else 0
-    deck = np.zeros(0, dtype=np.int64)
-    for number in range(count):
-        random = generator(seed, f"expected_gradients/{number}")
-        while len(deck) < size:
-            deck = np.append(deck, random.permutation(backgrounds))
-        dealt, deck = deck[:size], deck[size:]
-        alphas = (np.arange(size) + random.random(size)) / size
-        yield Gradients(alphas, np.full(size, 1 / size), factor="difference", baselines=dealt)
+    unit = backgrounds if samples // ROUNDS >= backgrounds else 1
+    size = unit << max((samples // unit // ROUNDS).bit_length() - 1, 0)
+    deck = generator(seed, "expected_gradients/deck").permutation(backgrounds)
+    turns = np.arange(size)
+    for number in range(samples // size):
+        alphas = scrambled(turns + _skipped(turns, backgrounds), seed, f"expected_gradients/{number}")
+        start = int(backgrounds * plain(number))  # wherever it ends, rounds begin all over the deck
+        yield Gradients(alphas, np.full(size, 1 / size), factor="difference", baselines=deck[(start + turns) % backgrounds])
+
+
+def _skipped(turns: NDArray[np.int64], backgrounds: int) -> NDArray[np.int64]:
+    """Places left out before each turn: with an odd number between a baseline's visits, each baseline has the whole path."""
+    return turns // backgrounds if backgrounds % 2 == 0 else np.zeros_like(turns)
 
 
 def _parted(flat: Floats, shapes: dict[str, tuple[int, ...]]) -> dict[str, Floats]:

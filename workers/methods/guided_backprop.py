@@ -20,6 +20,7 @@ SPEC = MethodSpec(
     contributes=False,
     completeness=False,
     reference="Springenberg et al., Striving for Simplicity: The All Convolutional Net, ICLR workshop 2015",
+    slopes=True,
 )
 
 

@@ -22,6 +22,7 @@ SPEC = MethodSpec(
     calls=Calls(gradients="2", shows="instance"),
     completeness=False,
     reference="Selvaraju et al., Grad-CAM, ICCV 2017",
+    slopes=True,
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainery.contract.catalogue import MethodSpec, Param
-from workers.curves import GRID, OF, VALUES, cost_of, curves_of, points_of
+from workers.feature_curves import GRID, OF, VALUES, cost_of, curves_of, points_of
 from workers.game import Params
 from workers.questions import Floats, Map
 from workers.table import Table, each

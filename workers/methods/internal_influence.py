@@ -20,6 +20,7 @@ SPEC = MethodSpec(
     calls=Calls(gradients="max_steps"),
     completeness=False,
     reference="Leino et al., Influence-Directed Explanations for Deep Convolutional Networks, ITC 2018",
+    about="layer",
 )
 
 

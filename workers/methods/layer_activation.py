@@ -18,6 +18,7 @@ SPEC = MethodSpec(
     calls=Calls(gradients="1", shows="instance"),
     completeness=False,
     reference="Kokhlikyan et al., Captum, arXiv 2009.07896, 2020 (LayerActivation)",
+    about="layer",
 )
 
 

@@ -50,6 +50,7 @@ SPEC = MethodSpec(
     calls=Calls(gradients="max_steps", adaptive="tolerance > 0 and max_steps >= 96", least="96"),
     completeness=False,
     reference="Dhamdhere, Sundararajan & Yan, How Important Is a Neuron?, ICLR 2019",
+    about="layer",
 )
 
 

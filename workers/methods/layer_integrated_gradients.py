@@ -27,6 +27,7 @@ SPEC = MethodSpec(
     calls=Calls(gradients="max_steps", adaptive="tolerance > 0 and max_steps >= 52", least="20", shows="instance"),
     completeness=False,
     reference="Sundararajan, Taly & Yan, ICML 2017, at a layer; Captum (LayerIntegratedGradients)",
+    about="layer",
 )
 
 

@@ -13,9 +13,10 @@ import numpy as np
 from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.game import Explaining, Game, Params
-from workers.locally import local
+from workers.locally import Local, local
 from workers.parameters import FEATURES
-from workers.questions import Solution, Values
+from workers.questions import Floats, Solution, Values
+from workers.stopping import Stop, asked
 
 SPEC = MethodSpec(
     name="lime",
@@ -61,7 +62,9 @@ def explain(game: Game, params: Params) -> Explaining:
     plan = local(game.players, params["samples"] - 2, float(params["kernel_width"]), game.seed)
     values = np.zeros(0)
     if len(plan.coalitions):
-        values = yield Values(plan.coalitions)
+        values, more = yield from asked(Values(plan.coalitions))
+        if not more:
+            plan = _cut_short(game, params, plan, values)
     fit = plan.fit(values, game.instance_output, game.baseline_output)
     determined = plan.determined or plan.complete
     notes: tuple[str, ...] = () if determined else (_undetermined(game.players, params["samples"]),)
@@ -74,6 +77,16 @@ def explain(game: Game, params: Params) -> Explaining:
         converged=None if determined else False,
         notes=notes,
     )
+
+
+def _cut_short(game: Game, params: Params, plan: Local, values: Floats | None) -> Local:
+    """The plan of the coalitions whose values came. Raises Stop when they are no fair sample, or too few."""
+    if values is None or plan.complete:
+        raise Stop
+    shorter = local(game.players, len(values), float(params["kernel_width"]), game.seed)
+    if not shorter.determined:
+        raise Stop
+    return shorter
 
 
 def cost(players: int, params: Params) -> int:

@@ -20,6 +20,7 @@ SPEC = MethodSpec(
     calls=Calls(gradients="1"),
     completeness=False,
     reference="Kokhlikyan et al., Captum, arXiv 2009.07896, 2020 (NeuronGradient)",
+    about="unit",
 )
 
 

@@ -23,6 +23,7 @@ SPEC = MethodSpec(
     calls=Calls(gradients="max_steps", adaptive="tolerance > 0 and max_steps >= 50", least="18"),
     completeness=False,
     reference="Sundararajan, Taly & Yan, ICML 2017, of a unit; Captum (NeuronIntegratedGradients)",
+    about="unit",
 )
 
 

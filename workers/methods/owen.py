@@ -61,7 +61,11 @@ SPEC = MethodSpec(
         ),
         FEATURES,
     ),
-    calls=Calls(values="samples - 2 if players > 1 else 0", adaptive="1", least="0"),
+    calls=Calls(
+        values="0 if players == 1 else samples - 2",
+        adaptive="1",
+        least="0 if samples < 2 * players else 2 * players - 2",
+    ),
     completeness=True,
     random=True,
     reference=(

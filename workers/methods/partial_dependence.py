@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from explainery.contract.catalogue import MethodSpec
-from workers.curves import GRID, OF, VALUES, Curve, cost_of, curves_of, points_of
+from workers.feature_curves import GRID, OF, VALUES, Curve, cost_of, curves_of, points_of
 from workers.game import Params
 from workers.questions import Floats, Map
 from workers.table import Table, each

@@ -7,7 +7,7 @@ together where no more than two players interact.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from workers.coalitions import every_coalition, every_weight
 from workers.game import Explaining, Game, Params
 from workers.parameters import FEATURES
 from workers.permutations import walks
-from workers.questions import Solution, Values
+from workers.questions import Answer, Question, Solution, Values
 from workers.standard_errors import Rounds, relative_error
+from workers.stopping import Stop, asked
 
 SPEC = MethodSpec(
     name="permutation_shapley",
@@ -77,16 +78,17 @@ def explain(game: Game, params: Params) -> Explaining:
     rounds, error = Rounds(), math.inf
     for before, pairs in stages(n, params["samples"], tolerance):
         if enumerates(n, params["samples"], before, pairs):
-            values = yield Values(every_coalition(n))
-            phi = game.difference / n + (values - game.baseline_output) @ every_weight(n)
-            return Solution(per_player=phi, standard_error=np.zeros(n), error=0.0, converged=True)
-        for first, last in questions(n, before, pairs):
-            plan = walks(n, first, last, game.seed)
-            values = yield Values(plan.coalitions)
-            rounds.add(plan.shares(values, game.baseline_output, game.instance_output))
+            values, more = yield from asked(Values(every_coalition(n)))
+            if more:
+                phi = game.difference / n + (values - game.baseline_output) @ every_weight(n)
+                return Solution(per_player=phi, standard_error=np.zeros(n), error=0.0, converged=True)
+        else:
+            more = yield from _walk(game, before, pairs, rounds)
         spread = rounds.standard_error(SHARED)
         error = math.inf if spread is None else relative_error(rounds.mean, spread, game)
-        if error <= tolerance:
+        if not more and spread is None:
+            raise Stop
+        if error <= tolerance or not more:
             break
     if not rounds.count:
         short = f"{params['samples']} samples pay for no pair of orders of {n} features: all are given the same. "
@@ -100,6 +102,19 @@ def explain(game: Game, params: Params) -> Explaining:
         converged=converged,
         notes=(_ADVICE,) if converged is False else (),
     )
+
+
+def _walk(game: Game, before: int, pairs: int, rounds: Rounds) -> Generator[Question, Answer, bool]:
+    """Walk a stage's pairs of orders; whether more may be asked. When none may, only whole pairs count."""
+    n, empty, grand = game.players, game.baseline_output, game.instance_output
+    for first, last in questions(n, before, pairs):
+        values, more = yield from asked(Values(walks(n, first, last, game.seed).coalitions))
+        walked = last - first if more else (0 if values is None else len(values)) // (2 * (n - 1))
+        if walked:
+            rounds.add(walks(n, first, first + walked, game.seed).shares(values[: walked * 2 * (n - 1)], empty, grand))
+        if not more:
+            return False
+    return True
 
 
 _ADVICE = "The standard errors are above the tolerance; raise samples, group features, or accept a larger tolerance."

@@ -22,6 +22,7 @@ from workers.coalitions import every_coalition
 from workers.game import Explaining, Game, Params, Partition
 from workers.questions import Solution, Values
 from workers.soft_masks import Contrast, Field, masks
+from workers.stopping import Stop, asked
 
 SPEC = MethodSpec(
     name="rise",
@@ -62,6 +63,8 @@ SPEC = MethodSpec(
 
 AT_ONCE = 64
 """Masks in one question: they are as large as the picture."""
+FEWEST = 2
+"""Masks that make an estimate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +98,21 @@ def explain(game: Game, params: Params) -> Explaining:
     found = Contrast(n)
     if _enumerates(fields, params["samples"], params["share"]):
         everything = every_coalition(n)
-        values = yield Values(everything)
+        values, more = yield from asked(Values(everything))
+        if not more:  # the first of them are no fair sample
+            raise Stop
         found.add(everything.astype(np.float64), values - game.baseline_output)
         found.add(np.array([np.ones(n), np.zeros(n)]), np.array([game.difference, 0.0]))
         return Solution(per_player=found.contrast(), standard_error=np.zeros(n))
     for block in range(math.ceil(left / AT_ONCE)):
-        shares = masks(fields, float(params["share"]), game.seed, block, min(AT_ONCE, left - block * AT_ONCE))
-        values = yield Values(shares)
-        found.add(shares, values - game.baseline_output)
+        shares = masks(fields, float(params["share"]), game.seed, block, AT_ONCE)[: left - block * AT_ONCE]
+        values, more = yield from asked(Values(shares))
+        if values is not None:
+            found.add(shares[: len(values)], values - game.baseline_output)
+        if not more:
+            break
+    if found.count < FEWEST:
+        raise Stop
     return Solution(per_player=found.contrast(), standard_error=found.standard_error())
 
 

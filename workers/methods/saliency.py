@@ -18,6 +18,7 @@ SPEC = MethodSpec(
     contributes=False,
     completeness=False,
     reference="Simonyan, Vedaldi & Zisserman, Deep Inside Convolutional Networks, ICLR workshop 2014",
+    slopes=True,
 )
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
-from workers.noisy import NOISE_PARAMS, noisy
-from workers.questions import GradientAnswer, Solution
+from workers.noisy import NOISE_PARAMS, look
+from workers.questions import Solution
 
 SPEC = MethodSpec(
     name="smoothgrad",
@@ -22,13 +22,14 @@ SPEC = MethodSpec(
     random=True,
     one_baseline=True,
     reference="Smilkov, Thorat, Kim, Viegas & Wattenberg, SmoothGrad: removing noise by adding noise, 2017, arXiv:1706.03825",
+    slopes=True,
 )
 
 
 def explain(game: Game, params: Params) -> Explaining:
     """Explain one row: the mean of df/dx at x + noise."""
-    seen: GradientAnswer = yield noisy(game, params)
-    others = params["samples"] - 1
+    seen = yield from look(game, params)
+    others = len(seen.outputs) - 1
     errors = {name: np.sqrt(variance / others) for name, variance in seen.variances.items()} if others else None
     return Solution(per_element=seen.sums, standard_error=errors)
 

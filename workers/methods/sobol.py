@@ -51,7 +51,7 @@ SPEC = MethodSpec(
         ),
         FEATURES,
     ),
-    calls=Calls(values="(samples - 2) // (players + 2) * (players + 2) if (samples - 2) // (players + 2) > 1 else 0"),
+    calls=Calls(values="0 if samples - 2 < 2 * players + 4 else (players + 2) * ((samples - 2) // (players + 2))"),
     contributes=False,
     completeness=False,
     random=True,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
-from workers.noisy import NOISE_PARAMS, noisy
-from workers.questions import GradientAnswer, Solution
+from workers.noisy import NOISE_PARAMS, look
+from workers.questions import Solution
 
 SPEC = MethodSpec(
     name="square_grad",
@@ -25,7 +25,7 @@ SPEC = MethodSpec(
 
 def explain(game: Game, params: Params) -> Explaining:
     """Explain one row: the mean of (df/dx)^2 at x + noise, which is their variance and the square of their mean."""
-    seen: GradientAnswer = yield noisy(game, params)
+    seen = yield from look(game, params)
     return Solution(per_element={name: seen.variances[name] + mean**2 for name, mean in seen.sums.items()})
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
-from workers.noisy import NOISE_PARAMS, noisy
-from workers.questions import GradientAnswer, Solution
+from workers.noisy import NOISE_PARAMS, look
+from workers.questions import Solution
 
 SPEC = MethodSpec(
     name="var_grad",
@@ -25,7 +25,7 @@ SPEC = MethodSpec(
 
 def explain(game: Game, params: Params) -> Explaining:
     """Explain one row: the variance of df/dx at x + noise, over the copies that were drawn."""
-    seen: GradientAnswer = yield noisy(game, params)
+    seen = yield from look(game, params)
     return Solution(per_element=seen.variances)
 
 

@@ -6,7 +6,7 @@ import importlib
 import io
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -23,8 +23,10 @@ from explainery.settings import Settings
 from workers.card_arrays import sample_of
 from workers.device import memory_or, numerics, slopes
 from workers.inside.looking import Looking
+from workers.inside.net import Learned
+from workers.inside.shuffling import shuffled, weighted
 from workers.inside.twofold import twofold
-from workers.inside.watched import Watched
+from workers.inside.watched import Watched, learned_of
 from workers.plugins import Place, Shown
 from workers.questions import Probe
 from workers.whole import WeightFigures
@@ -35,6 +37,7 @@ SPEC = RuntimeSpec(
     formats=("safetensors", "state_dict", "pt2", "torchscript"),
     answers=("values", "gradients", "internals"),
     cannot={"trees": "trees are read from ONNX files"},
+    shuffles=("safetensors", "state_dict"),
     formats_cannot={"torchscript": {"internals": "TorchScript cannot be looked into; save the model as safetensors or ONNX"}},
 )
 CODE_FORMATS = ("pt2", "torchscript")
@@ -131,6 +134,20 @@ class TorchModel:
     ) -> Shown:
         """What the probe shows; see `workers.plugins.Inside`."""
         return self._looking.ask(inputs, columns, probe, start, references)
+
+    @property
+    def weighted(self) -> tuple[str, ...]:
+        """The modules whose weights can be shuffled, in the order in which the model registers them."""
+        return weighted(self._learned)
+
+    def shuffled(self, layers: Collection[str], seed: int) -> TorchModel:
+        """The model with the weights of some modules permuted; see `workers.plugins.Shuffling`."""
+        body = shuffled(self._module, self._learned, layers, seed)
+        return TorchModel(self._card, body, self._device, sample=self._sample)
+
+    @property
+    def _learned(self) -> tuple[Learned, ...]:
+        return tuple(learned_of(self._module))
 
     def _all_placed(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, torch.Tensor]:
         return {name: self.place(array) for name, array in arrays.items()}

@@ -4,9 +4,11 @@
 -- ARGV  1 id  2 group  3 model  4 decision id or ''  5 rows  6 interactive or batch  7 deadline from now in ms or ''
 --       8 spec, JSON  9 inputs, safetensors or a pointer  10 bytes of the inputs  11 tenant  12 method  13 effort: evaluations
 --       14 content key, or '' when nothing is the same  15 '1' to work on it though another asked the same
+--       16 name of the idempotency key, or ''  17 fingerprint of what was asked under it  18 canceled after so many ms, or ''
 -- Gives a verdict and what belongs to it:
 --   'queued', whom to ring or ''    'attached', id of the job it follows    'answered', id of the job that answered it
 --   'full', what ('jobs', 'bytes' or 'age'), seconds until there may be room    'banned'
+--   'repeated', id of the job that was admitted under this key    'reused': this key was for something else
 
 local id, group, tenant, priority, content = ARGV[1], ARGV[2], ARGV[11], ARGV[6], ARGV[14]
 local START_PACE = 1000 -- microseconds per evaluation of what nobody has timed yet
@@ -14,6 +16,14 @@ local MOST_FOLLOWERS = 500 -- one end ends them all in one step, and Redis serve
 
 -- Said again because the answer was lost on its way: the bell may be lost too.
 if redis.call('EXISTS', key('job', id)) == 1 then return { 'queued', call(group) or '' } end
+
+-- The same request again has its first job, whatever has changed meanwhile. There is no moment in which a key is taken and its job
+-- is not there: whoever asks at the same time gets that job.
+local once = ARGV[16] ~= '' and key('once', ARGV[16])
+if once then
+  local said = redis.call('HMGET', once, 'job', 'fingerprint')
+  if said[1] then return said[2] == ARGV[17] and { 'repeated', said[1] } or { 'reused' } end
+end
 if banned(group) then return { 'banned' } end
 
 local function per_second()
@@ -57,6 +67,10 @@ if not answered then
   end
 end
 
+if once then
+  redis.call('HSET', once, 'job', id, 'fingerprint', ARGV[17])
+  redis.call('PEXPIRE', once, IDEMPOTENCY_TTL)
+end
 local order = redis.call('INCR', key('sequence'))
 local pace = redis.call('HGET', key('pace'), group .. '|' .. ARGV[12]) or START_PACE
 local cost = other and 0 or math.max(1, math.ceil(pace * ARGV[13]))
@@ -77,8 +91,12 @@ end
 if ARGV[7] ~= '' then
   job.deadline = now + ARGV[7]
   redis.call('HSET', key('job', id), 'deadline', job.deadline)
-  redis.call('ZADD', key('deadlines'), job.deadline, id)
 end
+if ARGV[18] ~= '' then
+  job.cancel_at = now + ARGV[18]
+  redis.call('HSET', key('job', id), 'cancel_at', job.cancel_at)
+end
+if job.deadline or job.cancel_at then redis.call('ZADD', key('deadlines'), last_moment(job), id) end
 enter_queue(job)
 count('admitted')
 
@@ -98,7 +116,7 @@ end
 if other then
   redis.call('ZADD', key('followers', other.id), order, id)
   if priority == 'interactive' then hurry(other) end
-  redis.call('PUBLISH', key('changes'), id .. ' queued')
+  tell(job, 'queued', 1)
   count('attached')
   return { 'attached', other.id }
 end
@@ -108,5 +126,5 @@ hold_payload(ARGV[9], 'inputs:' .. id, '+inf')
 add('sums', 'input_bytes', job.size)
 if content ~= '' then redis.call('SET', key('same', content), id, 'PX', RECORD_TTL) end
 stand(job, 'line')
-redis.call('PUBLISH', key('changes'), id .. ' queued')
+tell(job, 'queued', 1)
 return { 'queued', call(group) or '' }

@@ -110,7 +110,7 @@ local function fill(priority)
       redis.call('ZREM', line, id)
       arrange(priority, group)
     elseif overdue(job) then
-      close_fenced(job, 'expired', 'error', DEADLINE_ERROR)
+      close_late(job)
     elseif capped(job.tenant) then
       leave_spot(job)
       stand(job, 'parked')

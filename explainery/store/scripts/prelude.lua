@@ -1,16 +1,20 @@
 -- Shared by every step: `scripting.py` puts it behind the step's first line, after the constants it writes:
 --   ALLOWED          contract.job.TRANSITIONS: ALLOWED[from][to]
---   LEASE, RESULT_TTL, RECORD_TTL, TOMBSTONE_TTL, OFFER_TTL, BATCH_AGE, MAX_AGE    milliseconds
+--   LEASE, RESULT_TTL, RECORD_TTL, TOMBSTONE_TTL, OFFER_TTL, BATCH_AGE, MAX_AGE, IDEMPOTENCY_TTL, EVENTS_TTL    milliseconds
 --   AFFINITY         microseconds of compute
 --   MAX_ATTEMPTS     workers a job may lose;  MAX_RETRIES  failures of its own a job may have;  MODEL_DEATHS  workers a model may
 --   MAX_WAITING, MAX_BYTES, TENANT_RUNNING    bounds; 0: none (TENANT_RUNNING)
 --   WEIGHTS          tenant -> weight, 1 where there is none
 --   KEEP_INPUTS      whether the inputs of a job that succeeded stay as long as its result
+--   EVENTS           events of a tenant that are kept
 --   BELLS            most bells for anybody that may be out at once
 --   POINTER          what a value begins with that lies in the payload store
 --   *_ERROR          JobError as JSON
 --   clock            Redis's own: there is one for all processes; seconds and microseconds
 -- KEYS[1] of every step is the prefix of all keys (keys.py); it routes the step to the slot of its hash tag.
+
+local FORGOTTEN = 60000 -- ms after which nobody counts on a bell, or on a word of progress, any more
+local PROGRESS_KEPT = 1000
 
 local function key(kind, name)
   return name and KEYS[1] .. kind .. ':' .. name or KEYS[1] .. kind
@@ -20,7 +24,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local CLASSES = { 'interactive', 'batch' }
 local FIELDS = { 'state', 'group', 'model', 'decision', 'rows', 'order', 'deadline', 'worker', 'fence', 'losses', 'failures',
-  'tenant', 'priority', 'cost', 'tag', 'spot', 'follows', 'content', 'result_of', 'created', 'size', 'attempts', 'quarantined' }
+  'tenant', 'priority', 'cost', 'tag', 'spot', 'follows', 'content', 'result_of', 'created', 'size', 'attempts', 'quarantined', 'cancel_at' }
 
 -- The record as a table (missing fields are false), or nil.
 local function fetch(id)
@@ -31,16 +35,37 @@ local function fetch(id)
   return job
 end
 
-local function overdue(job)
-  return job.deadline and tonumber(job.deadline) <= now
+-- When a job ends by itself: at its deadline, or when its client wants it canceled, whichever is sooner.
+local function last_moment(job)
+  return math.min(tonumber(job.deadline or math.huge), tonumber(job.cancel_at or math.huge))
 end
 
--- Write fields, raise the revision, tell whoever waits for a change.
-local function touch(job, ...)
-  local record = key('job', job.id)
-  redis.call('HSET', record, ...)
-  redis.call('HINCRBY', record, 'revision', 1)
+local function overdue(job)
+  return last_moment(job) <= now
+end
+
+-- Write fields and raise the revision, which is given.
+local function write(job, ...)
+  redis.call('HSET', key('job', job.id), ...)
+  return redis.call('HINCRBY', key('job', job.id), 'revision', 1)
+end
+
+-- Tell that a job came into a state, or was forgotten: whoever waits for a change, and its tenant's stream, in which it is kept.
+local function tell(job, state, revision)
+  redis.call('PUBLISH', key('changes'), job.id .. (state == 'forgotten' and '' or ' ' .. state))
+  local stream = key('events', job.tenant)
+  redis.call('XADD', stream, 'MAXLEN', '~', EVENTS, '*', 'job', job.id, 'state', state, 'revision', revision, 'at', now)
+  redis.call('PEXPIRE', stream, EVENTS_TTL)
+end
+
+-- Note how far a job is, and tell those who listen just now.
+local function tell_progress(job, done, total, unit)
+  local revision = write(job, 'done', done, 'total', total, 'unit', unit)
   redis.call('PUBLISH', key('changes'), job.id .. ' ' .. job.state)
+  local stream = key('progress', job.tenant)
+  redis.call('XADD', stream, 'MAXLEN', '~', PROGRESS_KEPT, '*', 'job', job.id, 'revision', revision, 'at', now,
+    'done', done, 'total', total, 'unit', unit)
+  redis.call('PEXPIRE', stream, FORGOTTEN)
 end
 
 --- What is counted
@@ -193,7 +218,7 @@ local function move(job, to, ...)
   if to == 'running' then add('running_of', job.tenant, 1) end
   if from == 'running' then add('running_of', job.tenant, -1) end
   job.state = to
-  touch(job, 'state', to, ...)
+  tell(job, to, write(job, 'state', to, ...))
   if to ~= 'running' then unpark(job.tenant) end
 end
 
@@ -205,7 +230,7 @@ end
 -- Out of its spot or out of the worker's hands, whichever it is in.
 local function let_go(job)
   if job.state == 'queued' then leave_spot(job) elseif job.state == 'running' then leave_worker(job) end
-  if job.deadline then redis.call('ZREM', key('deadlines'), job.id) end
+  if job.deadline or job.cancel_at then redis.call('ZREM', key('deadlines'), job.id) end
 end
 
 --- Payloads: a value that lies elsewhere is known by its digest, and held by whom it belongs to until a time
@@ -257,6 +282,7 @@ local function drop_result(job)
   if redis.call('EXISTS', key('sharers', owner)) == 0 then
     drop('result', owner)
     drop('inputs', owner)
+    redis.call('DEL', key('answers', owner), key('partial', owner))
   end
 end
 
@@ -352,6 +378,14 @@ local function close_fenced(job, to, ...)
   return close(job, to, 'fence', job.fence + 1, ...)
 end
 
+-- End a job whose last moment is over: canceled where its client asked for that, else expired.
+local function close_late(job)
+  if tonumber(job.cancel_at or math.huge) <= tonumber(job.deadline or math.huge) then
+    return close_fenced(job, 'canceled', 'error', CANCEL_ERROR)
+  end
+  return close_fenced(job, 'expired', 'error', DEADLINE_ERROR)
+end
+
 --- Back into the queue
 
 local function requeue(job, delay)
@@ -414,7 +448,6 @@ end
 --- Bells
 
 local ANYBODY = 'any'
-local FORGOTTEN = 60000 -- ms after which nobody counts on a bell any more
 local AT_WORK = 2000 -- ms since a worker's last look; no look for longer, and it may be dead, or in a long call
 
 -- Count one more bell as rung, for a worker or for anybody; false when enough are out.
@@ -479,13 +512,13 @@ local function forget(job)
     drop('inputs', job.id)
   end
   forget_sameness(job)
-  redis.call('DEL', key('job', job.id))
   redis.call('ZREM', key('ending'), job.id)
   redis.call('ZREM', key('jobs'), job.id)
   redis.call('ZREM', key('state', job.state), job.id)
   redis.call('ZREM', key('model', job.model), job.id)
   if job.decision then redis.call('ZREM', key('decision', job.decision), job.id) end
   redis.call('SET', key('gone', job.id), '1', 'PX', TOMBSTONE_TTL)
-  redis.call('PUBLISH', key('changes'), job.id)
+  tell(job, 'forgotten', redis.call('HGET', key('job', job.id), 'revision') or 0)
+  redis.call('DEL', key('job', job.id))
   return inherited
 end

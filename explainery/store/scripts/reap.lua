@@ -15,8 +15,8 @@ local function due(kind, by)
 end
 
 each(due('deadlines'), key('deadlines'), 'ZREM', function(job)
-  close_fenced(job, 'expired', 'error', DEADLINE_ERROR)
-  expired = expired + 1
+  close_late(job)
+  if job.state == 'expired' then expired = expired + 1 end
 end)
 
 local dead = {}

@@ -8,13 +8,13 @@ local worker, not_ours = ARGV[1], {}
 
 local function renew(job, done, total, unit)
   if overdue(job) then
-    close_fenced(job, 'expired', 'error', DEADLINE_ERROR)
+    close_late(job)
     return false
   end
   redis.call('ZADD', key('running'), now + LEASE, job.id)
   local said = redis.call('HMGET', key('job', job.id), 'done', 'total', 'unit')
   if said[1] ~= done or said[2] ~= total or said[3] ~= unit then
-    touch(job, 'done', done, 'total', total, 'unit', unit)
+    tell_progress(job, done, total, unit)
   end
   return true
 end

@@ -7,8 +7,21 @@ from explainery.contract.job import JobState
 from explainery.store.keys import PREFIX, key
 
 REMEMBERED = {"sequence", "gone"}
-NO_JOBS = ("awake", "turns", "resident", "bells", "rung", "ended", "pace", "counts", "virtual", "promised", "histogram")
-"""Kinds of keys that are no job's: figures, and who was at work a moment ago."""
+NO_JOBS = (
+    "awake",
+    "turns",
+    "resident",
+    "bells",
+    "rung",
+    "ended",
+    "pace",
+    "counts",
+    "virtual",
+    "promised",
+    "histogram",
+    "events",
+)
+"""Kinds of keys that are no job's: figures, who was at work a moment ago, and what was told, for a day."""
 
 
 def lasting(ledger):

@@ -9,7 +9,15 @@ from explainery.store import jobs, keys, scripting
 from explainery.store.keys import key
 
 ERROR = JobError(code="model_failed", detail="The model raised.", retryable=False)
-TYPES = {"hash": "hash", "string": "string", "sorted set": "zset", "set": "set", "list": "list", "integer": "string"}
+TYPES = {
+    "stream": "stream",
+    "hash": "hash",
+    "string": "string",
+    "sorted set": "zset",
+    "set": "set",
+    "list": "list",
+    "integer": "string",
+}
 STEPS = sorted({*jobs.STEPS, "announce", "unban"})
 
 

@@ -55,7 +55,7 @@ def test_close_to_integrated_gradients_averaged_over_the_background_and_complete
     solved = run(params={"samples": 4096, "tolerance": 0.0})
     np.testing.assert_allclose(solved.phi, truth(), atol=0.02 * np.ptp(truth()))
     assert solved.phi.sum() == pytest.approx(f(X[None])[0] - f(BACKGROUND).mean(), abs=1e-9)
-    assert solved.evaluations == 16 * 255 <= expected_gradients.cost(6, {"samples": 4096})
+    assert solved.evaluations == 25 * 160 <= expected_gradients.cost(6, {"samples": 4096})
 
 
 def test_captums_gradient_shap_agrees_within_its_sampling_error() -> None:
@@ -84,7 +84,7 @@ def test_intervals_cover_the_truth() -> None:
 
 def test_stops_at_its_tolerance_and_says_so() -> None:
     loose, tight = (run(params={"samples": 4096, "tolerance": tolerance}) for tolerance in (0.1, 1e-5))
-    assert loose.evaluations < tight.evaluations == 16 * 255
+    assert loose.evaluations < tight.evaluations == 25 * 160
     assert loose.solution.converged
     assert loose.solution.error <= 0.1
     assert tight.solution.converged is False
@@ -96,13 +96,21 @@ def dealt(samples: int, backgrounds: int) -> list[np.ndarray]:
 
 
 def test_baselines_are_dealt_out_evenly() -> None:
-    assert {len(one) for one in dealt(160, 3)} == {9}
-    for question in expected_gradients.rounds(160, 3, 0):
-        np.testing.assert_array_equal(np.bincount(question.baselines), [3, 3, 3])
-        np.testing.assert_array_equal(np.floor(question.alphas * 9), np.arange(9))
-        for third in range(3):  # and along the path
-            assert len(set(question.baselines[3 * third : 3 * third + 3])) == 3
+    assert [len(one) for one in dealt(160, 3)] == [6] * 26
+    for backgrounds in (3, 4):  # odd numbers and even ones
+        for question in expected_gradients.rounds(16 * 8 * backgrounds, backgrounds, 0):
+            np.testing.assert_array_equal(np.bincount(question.baselines), np.full(backgrounds, 8))
+            for baseline in range(backgrounds):  # and each along the whole path
+                places = question.alphas[question.baselines == baseline]
+                np.testing.assert_array_equal(np.sort(np.floor(places * 8)), np.arange(8))
     np.testing.assert_array_equal(np.bincount(np.concatenate(dealt(64, 32))), np.full(32, 2))
+
+
+def test_more_samples_keep_the_places_of_fewer() -> None:
+    for fewer, more in zip(expected_gradients.rounds(512, 3, 7), expected_gradients.rounds(2048, 3, 7), strict=True):
+        count = len(fewer.alphas)
+        np.testing.assert_array_equal(more.alphas[:count], fewer.alphas)
+        np.testing.assert_array_equal(more.baselines[:count], fewer.baselines)
 
 
 def test_four_samples_are_four_rounds() -> None:

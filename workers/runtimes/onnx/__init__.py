@@ -16,6 +16,7 @@ SPEC = RuntimeSpec(
     title="ONNX Runtime",
     formats=("onnx",),
     answers=("values", "gradients", "internals", "trees"),
+    shuffles=("onnx",),
 )
 
 

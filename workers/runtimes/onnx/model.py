@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property, partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from explainery.contract.model_card import ModelCard
 from workers.card_arrays import baselines_of, sample_of
 from workers.forest import Forest
 from workers.inside.looking import Looking
+from workers.inside.shuffling import weighted
 from workers.plugins import Place, Shown
 from workers.questions import Probe
 from workers.runtimes.onnx.gate import parity
@@ -130,6 +131,17 @@ class OnnxModel:
             inner.net, self._card, self._sample, lambda rows: inner.placed(self._session.feeds(rows)), inner.device,
             self._session.batch, recurrent=inner.recurrent,
         )  # fmt: skip
+
+    @property
+    def weighted(self) -> tuple[str, ...]:
+        """The layers whose weights can be shuffled, in order. Raises MethodUnavailable without a translation."""
+        return weighted(self._inner.net.learned())
+
+    def shuffled(self, layers: Collection[str], seed: int) -> OnnxModel:
+        """The model with the weights of some layers permuted; see `workers.plugins.Shuffling`."""
+        from workers.runtimes.onnx.shuffled import ShuffledOnnx  # a kind of this one
+
+        return ShuffledOnnx(self, self._inner.shuffled(layers, seed))
 
     @property
     def _inner(self) -> Translated:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from workers.device import memory_or, numerics
 from workers.device import slopes as gradients_of
+from workers.inside.shuffling import shuffled
 from workers.runtimes.onnx.inside import Layered
 from workers.runtimes.onnx.session import Arrays, batches
 from workers.runtimes.onnx.translate import Translation
@@ -22,6 +24,7 @@ class Translated:
     def __init__(self, translation: Translation, output: str, device: str, batch: int | None) -> None:
         self.translation = translation
         self._output = output
+        self._fixed = (output, device, batch)
         self.device = torch.device(device)
         self._batch = batch
         self._graph = translation.graph.to(self.device).eval()
@@ -32,6 +35,11 @@ class Translated:
             self._graph.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # cuDNN differentiates recurrent layers in training mode only
         self.recurrent = any(isinstance(part, torch.nn.RNNBase) for part in self._graph.modules())
+
+    def shuffled(self, layers: Collection[str], seed: int) -> Translated:
+        """The same with the weights of some layers permuted."""
+        graph = shuffled(self._graph, tuple(self.net.learned()), layers, seed)
+        return Translated(replace(self.translation, graph=graph), *self._fixed)
 
     def forward(self, feeds: Arrays) -> NDArray[Any]:
         """Outputs [points, columns]."""

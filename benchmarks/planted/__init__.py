@@ -1,0 +1,1 @@
+"""Methods that are wrong on purpose, for finding out whether the checks notice: a plugin folder."""

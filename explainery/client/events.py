@@ -1,0 +1,84 @@
+"""Event streams from Python: server-sent events, resumed by themselves where a connection breaks."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from explainery.client.problems import ServiceError, ServiceUnreachable
+from explainery.client.transport import Transport
+from explainery.contract.events import GAP
+
+_SILENCE_S = 60.0
+"""Longest silence of a stream that lives: the service says something every 15 s unless it is set otherwise."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event. `type`: `explanation.succeeded` and the like, or `gap` where older ones are not kept any more.
+
+    `id`: where a stream goes on (None for progress); `job` and `status` are those of `data`, which is what the service sent.
+    """
+
+    type: str
+    id: str | None
+    job: str | None
+    status: str | None
+    time: str | None
+    data: dict[str, Any]
+
+
+def listen(transport: Transport, path: str, after: str | None, retries: int) -> Iterator[Event]:
+    """The events of a stream, until the service says that there are no more.
+
+    A connection that breaks is made again, and goes on behind the last event. Raises ServiceError, and ServiceUnreachable when
+    nobody answers `retries` times in a row.
+    """
+    failures = 0
+    while True:
+        try:
+            with transport.stream(path, _SILENCE_S, {} if after is None else {"Last-Event-ID": after}) as response:
+                if response.status_code == httpx.codes.NO_CONTENT:
+                    return
+                for place, event in parse(response.iter_lines()):
+                    failures, after = 0, place or after
+                    if event is not None:
+                        yield event
+            time.sleep(_FIRST_PAUSE_S)  # it ended: the service stops, or all is told, which it says when it is asked again
+        except (ServiceUnreachable, ServiceError) as error:
+            passes = isinstance(error, ServiceUnreachable) or error.retryable
+            failures += 1
+            if not passes or failures > retries:
+                raise
+            time.sleep(min(_FIRST_PAUSE_S * 2 ** (failures - 1), _LONGEST_PAUSE_S))
+
+
+def parse(lines: Iterator[str]) -> Iterator[tuple[str | None, Event | None]]:
+    """Places and events out of the lines of a stream (WHATWG HTML, 9.2.6).
+
+    A place may stand alone. Comments, and an event that was cut off, are left out.
+    """
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line:
+            name, _, value = line.partition(":")
+            if name:
+                fields[name] = value.removeprefix(" ")
+        else:
+            if fields:
+                yield fields.get("id"), _event(fields) if "data" in fields else None
+            fields = {}
+
+
+def _event(fields: dict[str, str]) -> Event:
+    told = json.loads(fields["data"])
+    if fields.get("event") == GAP:
+        return Event(GAP, None, None, None, None, told)
+    data = told.get("data", {})
+    return Event(told["type"], fields.get("id"), data.get("id"), data.get("status"), told.get("time"), data)
