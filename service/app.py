@@ -11,6 +11,7 @@ import explainery
 from explainery.settings import Settings, load
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
+from explainery.store.comparisons import ComparisonStore
 from explainery.store.connection import connect
 from explainery.store.events import EventStore
 from explainery.store.figures import look
@@ -28,6 +29,7 @@ from service.parts import Parts
 from service.problems import register_problems
 from service.routes import (
     anytime,
+    comparisons,
     estimates,
     explanations,
     figures,
@@ -61,6 +63,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     for routes in (
         explanations,
         estimates,
+        comparisons,
         event_routes,
         webhooks,
         results,
@@ -90,6 +93,7 @@ def join(settings: Settings) -> Parts:
         catalogue=catalogue,
         layers=LayerStore(redis, settings),
         runs=RunStore(redis),
+        comparisons=ComparisonStore(redis, settings),
         watcher=Watcher(redis),
         events=events,
         hub=hub,

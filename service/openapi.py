@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from explainery.contract.catalogue import CheckSpec, MethodSpec, ModelEntry
+from explainery.contract.comparison import ComparisonRequest
 from explainery.contract.job import Job, JobRequest, JobState, RefineRequest
 from explainery.contract.layers import LayerSpec
 from explainery.contract.result import Result
@@ -17,6 +18,7 @@ from explainery.contract.webhooks import Delivery, Webhook, WebhookRequest
 REF = "#/components/schemas/"
 MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (JobRequest, "validation"),
+    (ComparisonRequest, "validation"),
     (RefineRequest, "validation"),
     (Job, "serialization"),
     (Result, "serialization"),
@@ -68,6 +70,8 @@ LAST_EVENT_ID = {
 PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "submit_explanation": [PREFER, *SUBMITTED],
     "refine_explanation": [PREFER, *SUBMITTED],
+    "submit_comparison": [PREFER],
+    "get_comparison": [PREFER],
     "get_explanation": [PREFER, IF_NONE_MATCH],
     "get_figure": [
         {"name": "row", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
@@ -94,6 +98,7 @@ BODIES = {
     "add_webhook": ("application/json", "WebhookRequest"),
     "submit_explanation": ("application/json", "JobRequest"),
     "estimate_explanation": ("application/json", "JobRequest"),
+    "submit_comparison": ("application/json", "ComparisonRequest"),
     "refine_explanation": ("application/json", "RefineRequest"),
     "add_model": ("multipart/form-data", "NewModel"),
     "explain_v1": ("application/json", "V1Request"),
@@ -200,6 +205,14 @@ def _own_schemas() -> dict[str, Any]:
                 "over_budget": {"type": ["string", "null"]},
             }
         ),
+        "Comparison": _object(
+            {
+                **dict.fromkeys(("id", "status", "tenant"), TEXT),
+                "variants": _list(_object({"label": TEXT, "job": {"$ref": REF + "Job"}})),
+                "links": _object(dict.fromkeys(("self", "result", "cancel"), TEXT)),
+            }
+        ),
+        "ComparisonResult": _comparison_result(),
         "JobPage": _object({"jobs": _list({"$ref": REF + "Job"}), "cursor": {"type": ["string", "null"]}}),
         "Partial": _object(
             {
@@ -234,6 +247,34 @@ def _own_schemas() -> dict[str, Any]:
         **_protocol_schemas(),
         "Health": _object({"status": TEXT, "workers": {"type": "integer"}}),
     }
+
+
+def _comparison_result() -> dict[str, Any]:
+    """The schema of a comparison's result."""
+    figures = ("rank_correlation", "top_overlap", "sign_agreement")
+    figure, free = {"type": ["number", "null"]}, {"type": "object"}
+    agreement = _object(dict.fromkeys(figures, figure))
+    place = {
+        "row": {"type": "integer"},
+        "input": TEXT,
+        "index": _list({"type": "integer"}),
+        "feature": {"type": ["string", "null"]},
+    }
+    pair = {
+        "variants": _list({"type": "integer"}),
+        "labels": _list(TEXT),
+        "comparable": TRUTH,
+        "reason": {"type": ["string", "null"]},
+        "mean": agreement,
+        "rows": _list(agreement),
+        "worst": _list(_object({**place, "values": NUMBERS, "shares": NUMBERS})),
+    }
+    variant = {
+        **dict.fromkeys(("label", "job", "method", "value_function"), TEXT),
+        **dict.fromkeys(("model", "params", "verdicts", "mean", "cost"), free),
+        "quality": _list({"$ref": REF + "Quality"}),
+    }
+    return _object({"id": TEXT, "top": {"type": "integer"}, "variants": _list(_object(variant)), "pairs": _list(_object(pair))})
 
 
 def _protocol_schemas() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from flask import current_app
 from explainery.settings import Settings
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
+from explainery.store.comparisons import ComparisonStore
 from explainery.store.events import EventStore
 from explainery.store.hub import Hub
 from explainery.store.jobs import JobStore
@@ -31,6 +32,7 @@ class Parts:
     catalogue: CatalogueStore
     layers: LayerStore
     runs: RunStore
+    comparisons: ComparisonStore
     watcher: Watcher
     events: EventStore
     hub: Hub

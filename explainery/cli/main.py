@@ -13,6 +13,7 @@ COMMANDS = {
     "up": "up",
     "demo": "demo",
     "explain": "explain",
+    "compare": "compare",
     "plot": "plot",
     "jobs": "jobs",
     "watch": "watch",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _JOBS = "/v1/explanations"
 _WEBHOOKS = "/v1/webhooks"
+_COMPARISONS = "/v1/comparisons"
 _POLL_S = 20.0
 """How long one long poll asks the service to hold its answer."""
 _SAFETENSORS = "application/vnd.safetensors"
@@ -72,6 +73,49 @@ class Client:
         body = {"model": model, "method": method, **rows(inputs), **options}
         told = self._transport.send("POST", f"{_JOBS}:estimate", json=body).json()["estimate"]
         return Estimate.model_validate(told, extra="ignore")
+
+    def compare(
+        self,
+        model: str,
+        inputs: Inputs,
+        variants: Sequence[Mapping[str, Any]],
+        *,
+        timeout_s: float | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Explain the same rows in several ways, wait, and say how far the answers agree: per pair, with the worst places.
+
+        `variants`: what each has of its own: `method`, `params`, `model`, `baseline`, `label`. `options`: as of `submit`, and
+        `top`. Raises ServiceError (409) when a job did not succeed, WaitTimedOut after `timeout_s`.
+        """
+        comparison = self.submit_comparison(model, inputs, variants, **options)
+        end = float("inf") if timeout_s is None else time.monotonic() + timeout_s
+        for variant in comparison["variants"]:
+            self.wait(variant["job"]["id"], None if timeout_s is None else max(0.0, end - time.monotonic()))
+        return self.comparison_result(comparison["id"])
+
+    def submit_comparison(
+        self, model: str, inputs: Inputs, variants: Sequence[Mapping[str, Any]], **options: Any
+    ) -> dict[str, Any]:
+        """Hand in a comparison; its jobs are ordinary ones."""
+        body = {"model": model, **rows(inputs), "variants": [dict(variant) for variant in variants], **options}
+        return dict(self._transport.send("POST", _COMPARISONS, json=body).json())
+
+    def comparison(self, comparison_id: str) -> dict[str, Any]:
+        """A comparison and its jobs as they are now."""
+        return dict(self._transport.get(f"{_COMPARISONS}/{comparison_id}").json())
+
+    def comparison_result(self, comparison_id: str) -> dict[str, Any]:
+        """How far the answers agree. Raises ServiceError (409) before all jobs have succeeded."""
+        return dict(self._transport.get(f"{_COMPARISONS}/{comparison_id}/result").json())
+
+    def cancel_comparison(self, comparison_id: str) -> dict[str, Any]:
+        """Cancel those of its jobs that have not ended. Raises ServiceError (409) when all had."""
+        return dict(self._transport.send("POST", f"{_COMPARISONS}/{comparison_id}/cancel").json())
+
+    def forget_comparison(self, comparison_id: str) -> None:
+        """Delete a comparison and its jobs for good."""
+        self._transport.send("DELETE", f"{_COMPARISONS}/{comparison_id}")
 
     def wait(self, job: Job | str, timeout_s: float | None = None, progress: Callable[[Job], None] | None = None) -> Job:
         """Wait until the job has ended, however it ends, and return it; `progress` is called with each change.

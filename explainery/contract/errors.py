@@ -323,6 +323,18 @@ class JobGone(ExplaineryError):
     code = "job_gone"
 
 
+class ComparisonNotFound(JobNotFound):
+    """There has never been a comparison of that id."""
+
+    code = "comparison_not_found"
+
+
+class ComparisonGone(JobGone):
+    """The comparison existed; it, or one of its jobs, has been deleted or has expired."""
+
+    code = "comparison_gone"
+
+
 class JobNotFinished(ExplaineryError):
     """The result was asked for before there is one. `state` is the job's state."""
 

@@ -29,6 +29,7 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | sums | hash, input_bytes -> bytes of inputs of jobs that have not ended | when empty | admit, every step that ends a job |
 | pace | hash, group and method -> microseconds per evaluation | a week after the last job | finish |
 | loads | hash, group -> milliseconds its model took to load | a week after the last load | loaded |
+| comparison:<id> | string, JSON: the jobs of a comparison; "gone" once it was deleted | tombstone_ttl_s | the API |
 | runs:<kind> | list, what the last jobs of a kind took: calls, rows, seconds; a kind is a model's digest and a device, and perhaps a method and a shape | a week after the last job | the worker that did it, once it has ended |
 | bells | hash, whom it was rung for (a worker, or any) -> bells not yet answered | when empty, or a minute after the last bell | admit, claim, reap, release |
 | rung | sorted set, whom by the time of its last bell (ms) | when empty, or a minute after the last bell | admit, claim, reap, release |

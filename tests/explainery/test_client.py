@@ -47,6 +47,28 @@ def test_an_estimate_is_what_the_job_then_costs(client: Client):
     assert told.seconds > 0
 
 
+def test_a_comparison_tells_how_far_its_answers_agree(client: Client):
+    ways = [{"method": "exact_shapley"}, {"method": "feature_ablation", "label": "one out"}]
+    found = client.compare("linear", ROWS, ways, target=None, baseline="zeros", top=2, timeout_s=60)
+    (pair,) = found["pairs"]
+    assert pair["labels"] == ["exact_shapley", "one out"]  # of a linear model they are the same
+    assert pair["mean"] == {"rank_correlation": pytest.approx(1.0), "top_overlap": 1.0, "sign_agreement": 1.0}
+    assert len(found["variants"][1]["quality"]) == 2
+
+
+def test_a_comparison_can_be_looked_at_canceled_and_forgotten(client: Client):
+    made = client.submit_comparison("slow", ROWS, [{"method": "exact_shapley"}, {"method": "feature_ablation"}], fresh=True)
+    assert client.comparison(made["id"])["id"] == made["id"]
+    assert client.cancel_comparison(made["id"])["status"] == "canceled"
+    with pytest.raises(ServiceError) as refused:
+        client.comparison_result(made["id"])
+    assert refused.value.status == 409
+    client.forget_comparison(made["id"])
+    with pytest.raises(ServiceError) as gone:
+        client.comparison(made["id"])
+    assert gone.value.code == "comparison_gone"
+
+
 def test_submit_wait_result(client: Client):
     job = client.submit("linear", ROWS, "exact_shapley", decision_id="loan-1")
     ended = client.wait(job.id, timeout_s=60)

@@ -63,6 +63,15 @@ def test_an_estimate_is_told_and_nothing_enters(run, rows, service):
     assert explain(run, rows, "--budget", "15").exit_code == exits.REFUSED
 
 
+def test_methods_are_compared(run, rows):
+    asked = ("compare", "--model", "linear", "--input", rows, "--baseline", "zeros", "--method", "exact_shapley")
+    told = run(*asked, "--method", "feature_ablation")
+    assert told.exit_code == exits.OK, told.stderr
+    assert "exact_shapley / feature_ablation" in " ".join(told.stdout.split())
+    assert json.loads(run(*asked, "--method", "occlusion", "--json").stdout)["pairs"][0]["comparable"] is True
+    assert run(*asked).exit_code == exits.USAGE
+
+
 def test_no_wait_prints_the_job(run, rows, service):
     told = explain(run, rows, "--no-wait")
     with Client(service.url) as client:

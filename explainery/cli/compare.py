@@ -1,0 +1,83 @@
+"""`explainery compare`: the same rows explained in several ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from explainery.cli.printing import print_json, print_table
+from explainery.cli.service_url import connect, json_option, url_option
+from explainery.cli.values import baseline, target
+
+
+@click.command()
+@click.option("--model", required=True, help="name or name@version; see `explainery models list`.")
+@click.option("--method", "methods", multiple=True, required=True, help="A method; give two or more.")
+@click.option(
+    "--input",
+    "source",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Rows: .json, .npz, .csv, .png, .jpg.",
+)
+@click.option("--target", callback=target, help="predicted, an output index, a label, or null for a single output.")
+@click.option("--baseline", callback=baseline, help="zeros, mean, blur, card, a number, or a JSON object.")
+@click.option("--top", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many of the largest are compared.")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), help="Seconds to wait at most; exit code 5 after."
+)
+@json_option
+@url_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    url: str | None,
+    as_json: bool,
+    model: str,
+    methods: tuple[str, ...],
+    source: Path,
+    timeout_s: float | None,
+    **fields: Any,
+) -> None:
+    """Explain the rows of a file by several methods, and say how far they agree."""
+    from explainery.cli.input_file import read
+
+    if len(methods) < 2:
+        raise click.UsageError("give --method twice at least")
+    given = {name: value for name, value in fields.items() if _is_given(ctx, name)}
+    variants = [{"method": method} for method in methods]
+    with connect(url) as client:
+        found = client.compare(model, read(source), variants, timeout_s=timeout_s, **given)
+    if as_json:
+        print_json(found)
+        return
+    print_table(("variant", "pass", "warn", "fail", "calls", "seconds"), map(_variant, found["variants"]))
+    click.echo()
+    print_table(("pair", "rank correlation", "top overlap", "same signs", "farthest apart"), map(_pair, found["pairs"]))
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def _variant(variant: dict[str, Any]) -> tuple[str, ...]:
+    verdicts, cost = variant["verdicts"], variant["cost"]
+    calls = cost["model_evaluations"] + cost["gradient_evaluations"]
+    return variant["label"], *(str(verdicts[name]) for name in ("pass", "warn", "fail")), str(calls), f"{cost['seconds']:.3g}"
+
+
+def _pair(pair: dict[str, Any]) -> tuple[str, ...]:
+    name = " / ".join(pair["labels"])
+    if not pair["comparable"]:
+        return name, "-", "-", "-", pair["reason"]
+    figures = ("rank_correlation", "top_overlap", "sign_agreement")
+    worst = next(iter(pair["worst"]), None)
+    where = "-" if worst is None else f"row {worst['row']}: {worst['feature'] or worst['input'] + str(worst['index'])}"
+    return name, *(_figure(pair["mean"][figure]) for figure in figures), where
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
