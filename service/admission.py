@@ -25,6 +25,7 @@ from service.rows import Rows
 from service.sameness import content_of
 from service.shelf import Shelf
 from service.targets import read_target
+from service.value_functions import check_value_function
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,6 +69,7 @@ def admit(
     check_sets(choice, rows.count)
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
+    check_value_function(choice.spec, baseline)
     spec = JobSpec(
         id=job_id,
         model=ModelRef(name=entry.name, version=str(entry.version), digest=entry.digest),

@@ -12,6 +12,7 @@ from explainery.contract.tensors import limits, tensor_from_nested
 from service.faults import fault
 from service.instances import plain, read_column, read_instances
 from service.rows import Rows, check_count, fits
+from service.value_functions import BESIDE, read_beside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     Arrays = dict[str, NDArray[Any]]
 
 NAMED = ("zeros", "mean", "blur", "card")
-FORMS = '"zeros", "mean", "blur", "card", {"value": number}, {"tensor": ...} or {"background": [rows]}'
+FORMS = (
+    '"zeros", "mean", "blur", "card", {"value": number}, {"tensor": ...} or {"background": [rows]}, '
+    'and beside a background perhaps "conditional": {"neighbours": k} or "summarise": k'
+)
 
 
 def read_baseline(asked: Any, card: ModelCard, rows: Rows, max_rows: int) -> tuple[Baseline, Arrays]:
@@ -30,16 +34,18 @@ def read_baseline(asked: Any, card: ModelCard, rows: Rows, max_rows: int) -> tup
     if isinstance(asked, str) and asked in NAMED:
         _check_named(asked, card)
         return Baseline.model_validate({"kind": asked}), {}
-    if not isinstance(asked, dict) or len(asked) != 1 or next(iter(asked)) not in ("value", "tensor", "background"):
+    kinds = [name for name in asked if name not in BESIDE] if isinstance(asked, dict) else []
+    if kinds not in (["value"], ["tensor"], ["background"]) or (kinds != ["background"] and len(asked) > 1):
         raise fault(InvalidBaseline, "baseline", f"must be {FORMS}")
-    kind, body = next(iter(asked.items()))
+    kind, body = kinds[0], asked[kinds[0]]
     if kind == "value":
         return Baseline(kind="value", value=_value(body, card)), {}
     try:
         arrays = _tensors(body, card, rows) if kind == "tensor" else _background(body, card, rows, max_rows)
     except InvalidInput as error:
         raise InvalidBaseline(error.detail, error.errors) from None
-    return Baseline.model_validate({"kind": kind}), arrays
+    beside = read_beside(asked, len(next(iter(arrays.values()))))
+    return Baseline.model_validate({"kind": kind, **beside}), arrays
 
 
 def _check_named(name: str, card: ModelCard) -> None:

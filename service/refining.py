@@ -8,7 +8,7 @@ from flask import g, request
 
 from explainery.contract.effort import effort_of
 from explainery.contract.errors import AnswersGone, JobNotFinished, ModelNotUsable, NotRefinable
-from explainery.contract.job import JobSpec, JobState, RefineRequest
+from explainery.contract.job import Job, JobSpec, JobState, RefineRequest
 from explainery.contract.sampling import SAMPLES, samples_param
 from explainery.contract.tensors import pack, unpack
 from explainery.store.ids import new_job_id
@@ -20,12 +20,12 @@ from service.tenant import HEADER, read_tenant
 KNOWN = "known/"
 
 
-def refined(context: Parts, job_id: str, asked: RefineRequest) -> Entry:
-    """The job that goes on from `job_id`.
+def refined(context: Parts, job: Job, asked: RefineRequest) -> Entry:
+    """The job that goes on from another.
 
-    Raises JobNotFound, JobGone, JobNotFinished, NotRefinable, AnswersGone, and InvalidParameter when the samples are too many.
+    Raises JobGone, JobNotFinished, NotRefinable, AnswersGone, and InvalidParameter when the samples are too many.
     """
-    status = context.jobs.get(job_id).status
+    job_id, status = job.id, job.status
     if status is not JobState.SUCCEEDED:
         what = "has not finished; wait for its end" if not status.ended else f"has {status}, so there is nothing to refine"
         raise JobNotFinished(f"The job {what}.", status)

@@ -55,7 +55,12 @@ def explain_row(
     """Explain row `number` of a job. `memory`: of a method that samples."""
     target = order.job.target[number]
     game = Game(
-        row.partition, seed=order.job.seed, backgrounds=row.backgrounds, layers=order.layers, inputs=_views(order.card, row)
+        row.partition,
+        seed=order.job.seed,
+        backgrounds=row.backgrounds,
+        shares=row.shares,
+        layers=order.layers,
+        inputs=_views(order.card, row),
     )
     if _at_once(order, target):
         solution = yield from _framed_later(order, row, game, target)

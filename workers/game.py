@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainery.contract.layers import LayerSpec
-from workers.questions import Answer, Question, Solution
+from workers.questions import Answer, Floats, Question, Solution
 from workers.text.units import Units
 
 
@@ -73,6 +73,8 @@ class Game:
     baseline_output: float = math.nan
     seed: int = 0
     backgrounds: int = 1
+    shares: Floats | None = None
+    """What each baseline weighs, [backgrounds]; None: all the same."""
     layers: tuple[LayerSpec, ...] = ()
     inputs: tuple[InputView, ...] = ()
 
