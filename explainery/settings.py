@@ -54,6 +54,8 @@ class Settings:
         3600, "How long a job that samples can be refined: its answers are kept so long; 0: not at all.", "seconds", 0
     )
     refine_bytes: int = _setting(4 * 2**20, "Largest answers of one job that are kept to refine it.", "bytes", 0)
+    background_ttl_s: int = _setting(30 * 86400, "How long a stored background is kept after its last use.", "seconds", 1)
+    background_bytes: int = _setting(16 * 2**20, "Largest background that may be stored.", "bytes", 1)
     tombstone_ttl_s: int = _setting(30 * 86400, "How long a forgotten id answers 410 and not 404.", "seconds", 1)
     max_body_bytes: int = _setting(64 * 2**20, "Largest request body.", "bytes", 1)
     max_rows: int = _setting(4096, "Most rows one job may have.", "rows", 1)

@@ -15,7 +15,7 @@ from explainery.contract.errors import InvalidInput
 from explainery.contract.job import DEFAULT_TENANT, JobRequest, JobSpec, ModelRef
 from explainery.contract.layers import AUTO, LayerSpec, chosen
 from explainery.contract.model_card import ModelCard
-from service.baselines import read_baseline
+from service.baselines import Stored, no_backgrounds, read_baseline
 from service.choice import check_method, check_sets, choose_method
 from service.faults import fault
 from service.inputs import read_tensors
@@ -57,7 +57,13 @@ LayersOf = Callable[[str], "Sequence[LayerSpec] | None"]
 
 
 def admit(
-    request: JobRequest, shelf: Shelf, terms: Terms, *, job_id: str, layers_of: LayersOf = lambda digest: None
+    request: JobRequest,
+    shelf: Shelf,
+    terms: Terms,
+    *,
+    job_id: str,
+    layers_of: LayersOf = lambda digest: None,
+    stored: Stored = no_backgrounds,
 ) -> Admitted:
     """Check a request against what is on offer. Raises a subclass of RequestRefused that says what to change."""
     entry = shelf.usable(request.model)
@@ -68,7 +74,7 @@ def admit(
     check_layer(choice.spec, choice.params, entry.digest, layers_of)
     check_sets(choice, rows.count)
     target = read_target(request.target, entry.card, rows.count)
-    baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
+    baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows, stored)
     check_value_function(choice.spec, baseline)
     spec = JobSpec(
         id=job_id,

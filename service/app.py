@@ -9,6 +9,7 @@ from apiflask import APIFlask
 
 import explainery
 from explainery.settings import Settings, load
+from explainery.store.backgrounds import Backgrounds
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
 from explainery.store.connection import connect
@@ -24,6 +25,7 @@ from service.parts import Parts
 from service.problems import register_problems
 from service.routes import (
     anytime,
+    backgrounds,
     explanations,
     figures,
     health,
@@ -50,7 +52,9 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     app.spec_processor(document)
     trace_requests(app)
     register_problems(app)
-    for routes in (explanations, results, anytime, figures, models, methods, kserve_v1, open_inference, torchserve, health):
+    for routes in (explanations, results, anytime, backgrounds, figures, models, methods):
+        app.register_blueprint(routes.blueprint)
+    for routes in (kserve_v1, open_inference, torchserve, health):
         app.register_blueprint(routes.blueprint)
     return app
 
@@ -62,6 +66,7 @@ def join(settings: Settings) -> Parts:
     return Parts(
         settings=settings,
         jobs=jobs,
+        backgrounds=Backgrounds(redis, settings),
         catalogue=catalogue,
         layers=LayerStore(redis, settings),
         watcher=Watcher(redis),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from flask import g, request
 
+from explainery.contract.errors import BackgroundNotFound, InvalidBaseline
 from explainery.contract.job import JobRequest, JobSpec
 from explainery.contract.tensors import pack
 from explainery.store.ids import new_job_id
 from service.admission import Terms, admit
+from service.faults import fault
 from service.parts import Parts
 from service.tenant import HEADER, read_tenant
 
@@ -35,6 +38,15 @@ def prepared(context: Parts, asked: JobRequest) -> Entry:
     job_id = new_job_id()
     tenant = read_tenant(request.headers.get(HEADER))
     terms = Terms(tenant, g.request_id, context.settings.max_rows, context.settings.dedupe)
-    admitted = admit(asked, context.shelf(), terms, job_id=job_id, layers_of=context.layers.find)
+    stored = partial(_stored, context, tenant)
+    admitted = admit(asked, context.shelf(), terms, job_id=job_id, layers_of=context.layers.find, stored=stored)
     g.job_id = job_id
     return Entry(context, admitted.spec, pack(admitted.arrays), asked.fresh)
+
+
+def _stored(context: Parts, tenant: str, background_id: str) -> bytes:
+    try:
+        return context.backgrounds.get(tenant, background_id)
+    except BackgroundNotFound:
+        message = "names no background that is stored; store it again with POST /v1/backgrounds"
+        raise fault(InvalidBaseline, "baseline.background", message) from None

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from explainery.contract.catalogue import MethodSpec, ModelEntry
-from explainery.contract.job import Job, JobRequest, JobState, RefineRequest
+from explainery.contract.job import BackgroundRequest, Job, JobRequest, JobState, RefineRequest
 from explainery.contract.layers import LayerSpec
 from explainery.contract.result import Result
 
@@ -17,6 +17,7 @@ REF = "#/components/schemas/"
 MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (JobRequest, "validation"),
     (RefineRequest, "validation"),
+    (BackgroundRequest, "validation"),
     (Job, "serialization"),
     (Result, "serialization"),
     (MethodSpec, "serialization"),
@@ -62,6 +63,7 @@ PARAMETERS |= {name: [SYNC_PREFER] for name in ("explain_v1", "predict_v1", "inf
 BODIES = {
     "submit_explanation": ("application/json", "JobRequest"),
     "refine_explanation": ("application/json", "RefineRequest"),
+    "store_background": ("application/json", "BackgroundRequest"),
     "add_model": ("multipart/form-data", "NewModel"),
     "explain_v1": ("application/json", "V1Request"),
     "predict_v1": ("application/json", "V1Request"),
@@ -158,6 +160,8 @@ def _own_schemas() -> dict[str, Any]:
                 "notes": _list(TEXT),
             }
         ),
+        "Background": _object({"id": TEXT, "rows": {"type": "integer"}, "shapes": {"type": "object"}}),
+        "BackgroundList": _object({"backgrounds": _list(TEXT)}),
         "MethodList": _object({"methods": _list({"$ref": REF + "MethodSpec"})}),
         "Model": _object({"name": TEXT, "versions": _list({"$ref": REF + "ModelEntry"}), "ready": TRUTH}),
         "Layers": _object({**dict.fromkeys(("name", "version", "digest"), TEXT), "layers": _list({"$ref": REF + "LayerSpec"})}),

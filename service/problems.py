@@ -21,6 +21,7 @@ RETRY_AFTER_S = 2
 STATUSES: dict[type[ExplaineryError], int] = {
     errors.MalformedBody: 400,
     errors.JobNotFound: 404,
+    errors.BackgroundNotFound: 404,
     errors.UploadsOff: 403,
     errors.UnknownFigure: 404,
     errors.NotAcceptable: 406,

@@ -107,6 +107,13 @@ class RefineRequest(_Strict):
     decision_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
 
 
+class BackgroundRequest(_Strict):
+    """The body of `POST /v1/backgrounds`."""
+
+    model: str = Field(description="The model whose inputs the rows are of: `name` or `name@version`.")
+    rows: list[Any] | dict[str, list[Any]] = Field(description="Rows as `instances` has them, or a list of rows by input.")
+
+
 class ModelRef(BaseModel):
     """Exactly which model: name, version and the digest over its files."""
 
