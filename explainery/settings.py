@@ -54,6 +54,8 @@ class Settings:
         3600, "How long a job that samples can be refined: its answers are kept so long; 0: not at all.", "seconds", 0
     )
     refine_bytes: int = _setting(4 * 2**20, "Largest answers of one job that are kept to refine it.", "bytes", 0)
+    background_ttl_s: int = _setting(30 * 86400, "How long a stored background is kept after its last use.", "seconds", 1)
+    background_bytes: int = _setting(16 * 2**20, "Largest background that may be stored.", "bytes", 1)
     tombstone_ttl_s: int = _setting(30 * 86400, "How long a forgotten id answers 410 and not 404.", "seconds", 1)
     max_streams: int = _setting(256, "Most event streams one API process keeps open; past it, 503.", "streams", 0)
     events_heartbeat_s: float = _setting(15.0, "How often a silent event stream says that it lives.", "seconds", 0.05)

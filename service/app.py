@@ -9,6 +9,7 @@ from apiflask import APIFlask
 
 import explainery
 from explainery.settings import Settings, load
+from explainery.store.backgrounds import Backgrounds
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
 from explainery.store.comparisons import ComparisonStore
@@ -29,6 +30,7 @@ from service.parts import Parts
 from service.problems import register_problems
 from service.routes import (
     anytime,
+    backgrounds,
     comparisons,
     estimates,
     explanations,
@@ -68,6 +70,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         webhooks,
         results,
         anytime,
+        backgrounds,
         figures,
         models,
         methods,
@@ -90,6 +93,7 @@ def join(settings: Settings) -> Parts:
     return Parts(
         settings=settings,
         jobs=jobs,
+        backgrounds=Backgrounds(redis, settings),
         catalogue=catalogue,
         layers=LayerStore(redis, settings),
         runs=RunStore(redis),

@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from explainery.contract.catalogue import CheckSpec, MethodSpec, ModelEntry
 from explainery.contract.comparison import ComparisonRequest
-from explainery.contract.job import Job, JobRequest, JobState, RefineRequest
+from explainery.contract.job import BackgroundRequest, Job, JobRequest, JobState, RefineRequest
 from explainery.contract.layers import LayerSpec
 from explainery.contract.result import Result
 from explainery.contract.webhooks import Delivery, Webhook, WebhookRequest
@@ -20,6 +20,7 @@ MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (JobRequest, "validation"),
     (ComparisonRequest, "validation"),
     (RefineRequest, "validation"),
+    (BackgroundRequest, "validation"),
     (Job, "serialization"),
     (Result, "serialization"),
     (MethodSpec, "serialization"),
@@ -100,6 +101,7 @@ BODIES = {
     "estimate_explanation": ("application/json", "JobRequest"),
     "submit_comparison": ("application/json", "ComparisonRequest"),
     "refine_explanation": ("application/json", "RefineRequest"),
+    "store_background": ("application/json", "BackgroundRequest"),
     "add_model": ("multipart/form-data", "NewModel"),
     "explain_v1": ("application/json", "V1Request"),
     "predict_v1": ("application/json", "V1Request"),
@@ -226,6 +228,8 @@ def _own_schemas() -> dict[str, Any]:
         "NewWebhook": {"allOf": [{"$ref": REF + "Webhook"}, _object({"secret": TEXT})]},
         "WebhookList": _object({"webhooks": _list({"$ref": REF + "Webhook"})}),
         "DeliveryList": _object({"deliveries": _list({"$ref": REF + "Delivery"})}),
+        "Background": _object({"id": TEXT, "rows": {"type": "integer"}, "shapes": {"type": "object"}}),
+        "BackgroundList": _object({"backgrounds": _list(TEXT)}),
         "MethodList": _object({"methods": _list({"$ref": REF + "MethodSpec"})}),
         "CheckList": _object({"checks": _list({"$ref": REF + "CheckSpec"})}),
         "Model": _object({"name": TEXT, "versions": _list({"$ref": REF + "ModelEntry"}), "ready": TRUTH}),

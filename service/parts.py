@@ -8,6 +8,7 @@ from typing import Any, cast
 from flask import current_app
 
 from explainery.settings import Settings
+from explainery.store.backgrounds import Backgrounds
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
 from explainery.store.comparisons import ComparisonStore
@@ -29,6 +30,7 @@ class Parts:
 
     settings: Settings
     jobs: JobStore
+    backgrounds: Backgrounds
     catalogue: CatalogueStore
     layers: LayerStore
     runs: RunStore

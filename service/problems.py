@@ -22,6 +22,7 @@ STATUSES: dict[type[ExplaineryError], int] = {
     errors.MalformedBody: 400,
     errors.InvalidIdempotencyKey: 400,
     errors.JobNotFound: 404,
+    errors.BackgroundNotFound: 404,
     errors.UploadsOff: 403,
     errors.UnknownFigure: 404,
     errors.WebhookNotFound: 404,

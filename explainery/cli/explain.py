@@ -31,7 +31,9 @@ def _output(ctx: click.Context, param: click.Parameter, path: Path | None) -> Pa
 @click.option("--method", default="auto", show_default=True, help="See `explainery methods`.")
 @click.option("--input", "source", required=True, type=_FILE, help="Rows to explain: .json, .npz, .csv, .png or .jpg.")
 @click.option("--target", callback=target, help="predicted, an output index, a label, or null for a single output.")
-@click.option("--baseline", callback=baseline, help="zeros, mean, blur, card, a number, or a JSON object.")
+@click.option(
+    "--baseline", callback=baseline, help="zeros, mean, blur, card, a number, or a JSON object: background, conditional."
+)
 @click.option(
     "--param", "params", callback=assignments, multiple=True, help="name=value, a parameter of the method; may be repeated."
 )

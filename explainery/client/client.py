@@ -279,6 +279,23 @@ class Client:
         page = self._transport.get(f"{_WEBHOOKS}/{webhook_id}/deliveries", params={"limit": limit}).json()
         return list(page["deliveries"])
 
+    def store_background(self, model: str, inputs: Inputs) -> str:
+        """Store a background set; its id, for `baseline={"background": {"id": ...}}`. Kept a while after its last use."""
+        body = {"model": model, "rows": _instances(inputs)}
+        return str(self._transport.send("POST", "/v1/backgrounds", json=body).json()["id"])
+
+    def backgrounds(self) -> list[str]:
+        """The ids of the background sets that are stored, the last used first."""
+        return list(self._transport.get("/v1/backgrounds").json()["backgrounds"])
+
+    def background(self, background_id: str) -> dict[str, Any]:
+        """What a stored background set holds: how many rows, of which shapes."""
+        return dict(self._transport.get(f"/v1/backgrounds/{background_id}").json())
+
+    def forget_background(self, background_id: str) -> None:
+        """Delete a stored background set."""
+        self._transport.send("DELETE", f"/v1/backgrounds/{background_id}")
+
     def models(self) -> list[dict[str, Any]]:
         """The models on offer, each with its card, versions and which methods it can be explained by."""
         return list(self._transport.get("/v1/models").json()["models"])
@@ -326,3 +343,9 @@ def _whole_seconds(seconds: float) -> int:
 def _quoted(key: str) -> str:
     """A string as headers write it (RFC 9651)."""
     return '"' + key.replace("\\", r"\\").replace('"', r"\"") + '"'
+
+
+def _instances(inputs: Inputs) -> list[Any]:
+    """Rows as a request's `instances`."""
+    found: list[Any] = rows(inputs)["instances"]
+    return found

@@ -345,6 +345,12 @@ class JobNotFinished(ExplaineryError):
         self.state = state
 
 
+class BackgroundNotFound(ExplaineryError):
+    """The tenant has no background set of that id."""
+
+    code = "background_not_found"
+
+
 class NoEstimate(ExplaineryError):
     """A job has no running estimate: it has not begun, has ended, or its method gives none. `state` is the job's state."""
 

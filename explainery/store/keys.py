@@ -10,6 +10,8 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | result:<id> | string, safetensors or a pointer | result_ttl_s after the last job that shares it ended | finish, every step that ends a job |
 | answers:<id> | string, safetensors: what the rows of a job that samples were answered, for whoever refines it | refine_ttl_s after the job ended | the worker that ends it; forget |
 | partial:<id> | string, safetensors: a running estimate | a minute after it was published | the worker that holds the job |
+| background:<tenant>:<digest> | string, safetensors: a background set | background_ttl_s after it was used last | the API |
+| backgrounds:<tenant> | sorted set, digest of a background set by its last use (ms) | background_ttl_s after the last use of any | the API |
 | sharers:<id> | set, ids of the jobs whose result is that of <id> | a day after the result | admit, finish, forget |
 | payload:<digest> | sorted set, who needs a payload (inputs:<id>, result:<id>) by the time until (ms) | when empty, or swept | admit, finish, every step that ends a job, sweep |
 | gone:<id> | string "1": this id existed | tombstone_ttl_s after the job ended | every step that ends a job, forget |
