@@ -70,8 +70,8 @@ SPEC = MethodSpec(
     reference="Wachter, Mittelstadt & Russell, Counterfactual Explanations without Opening the Black Box, 2018",
 )
 NOTHING = (
-    "Nothing of this row may be changed: every feature is immutable, or has a single value. Where no range is given, features go "
-    "as far as the data do: send a background set."
+    "Nothing of this row may be changed: every feature is immutable, or has a single value. Where no range is given, features "
+    "go as far as the data do: send a background set."
 )
 Told = Callable[[Floats], dict[str, Any]]
 """Outputs [columns] as a report has them."""
