@@ -1,8 +1,8 @@
 """Do 95 % intervals hold the truth? Sampled Shapley values beside exact ones, over 500 rows of three models.
 
-Of every row and feature: does attribution +- 1.96 standard errors hold the exact value? Between 90 and 98 % should. Boosted trees are
-read exactly by shap's interventional TreeExplainer, the small network by all 4,096 coalitions. Methods are driven directly,
-without the engine. Run: python -m benchmarks.intervals
+Of every row and feature: does attribution +- 1.96 standard errors hold the exact value? Between 90 and 98 % should. Boosted
+trees are read exactly by shap's interventional TreeExplainer, the small network by all 4,096 coalitions. Methods are driven
+directly, without the engine. Run: python -m benchmarks.intervals
 """
 
 from __future__ import annotations
