@@ -1,9 +1,10 @@
 """Counterfactuals beside DiCE's, and whether what anchors state holds: breast cancer, wine and a credit-like table.
 
-Valid: ONNX Runtime, called by itself on each row given, alone, answers the wanted class. Changed: by more than a thousandth of the
-feature's standard deviation (DiCE's genetic search rounds every feature); a one-hot block counts as one feature. Ours and DiCE's
-are asked for the same class, the second likeliest, for as many, from the same training rows, under the same limits of what
-may vary. DiCE is asked on scikit-learn's model itself. Anchors: 10,000 fresh rows for each rule, drawn here.
+Valid: ONNX Runtime, called by itself on each row given, alone, answers the wanted class. Changed: by more than a thousandth of
+the feature's standard deviation (DiCE's genetic search rounds every feature); a one-hot block counts as one feature. Ours and
+DiCE's are asked for the same class, the second likeliest, for as many, from the same training rows, under the same limits of
+what may vary (ours also keeps ranges, steps and directions: "limits broken"). DiCE is asked on scikit-learn's model itself.
+Where several are asked for, ours gives fewer where it finds no more that differ: "found". Anchors: 10,000 fresh rows a rule.
 Run: python -m benchmarks counterfactuals (with DiCE: see benchmarks/dice.py).
 """
 
@@ -67,6 +68,7 @@ def judged(of: Trained, rows: Array, wanted: Array, answers: Answers) -> dict[st
     frozen = [of.features.index(name) for name in IMMUTABLE] if of.input_more else []
     return {
         "rows": len(np.unique(answers.rows[valid])),
+        "found": len(answers.rows),
         "valid": float(valid.mean()),
         "immutable": int(moved[:, frozen].any(axis=1).sum()),
         "outside": 0 if answers.who != "ours" else int(sum(not kept(of, point, row) for point, row in _pairs(answers, rows))),
@@ -191,15 +193,25 @@ def _counterfactuals(lab: Local, models: list[Trained]) -> None:
                 found = judged(of, rows, wanted, answers)
                 sparse.append(found["changed"])
                 outside = found["outside"] if answers.who == "ours" else "-"
-                table.append((of.name, answers.who, f"{found['rows']:.0f} of {len(rows)}", f"{found['valid']:.1%}",
-                              found["immutable"], outside, f"{found['changed']:.2f}", f"{answers.seconds:.1f}"))  # fmt: skip
+                table.append((of.name, answers.who, f"{found['rows']:.0f} of {len(rows)}", found["found"],
+                              f"{found['valid']:.1%}", found["immutable"], outside, f"{found['changed']:.2f}",
+                              f"{answers.seconds:.1f}"))  # fmt: skip
             ratios.append((of.name, sparse))
-        columns = ("table", "search", "rows with one", "valid", "immutable changed", "limits broken", "features changed", "s")
+        columns = (
+            "table",
+            "search",
+            "rows with one",
+            "found",
+            "valid",
+            "immutable changed",
+            "limits broken",
+            "features changed",
+            "s",
+        )
         show(f"Counterfactuals, {count} for each row", columns, table)
         for name, sparse in ratios:
             if len(sparse) > 1:
-                print(
-                    f"\n{name}: features changed, ours / the sparser of DiCE's: {met(sparse[0] / min(sparse[1:]), 1, at_least=False)}"
-                )
+                said = met(sparse[0] / min(sparse[1:]), 1, at_least=False)
+                print(f"\n{name}: features changed, ours / the sparser of DiCE's: {said}")
     if not dice.installed():
         print("\nDiCE is not installed; benchmarks/dice.py says how.")

@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks.credit import CATEGORIES, GROUPS, IMMUTABLE
 from benchmarks.tabular import Trained
 
+Array = np.ndarray[Any, Any]
 HOUSING = [name.removeprefix("housing ") for name in GROUPS["housing"]]
 
 
@@ -33,7 +34,7 @@ class Found:
     """What DiCE found for a row, as the model's own columns, float32 [counterfactuals, columns]."""
 
     row: int
-    points: np.ndarray[Any, Any]
+    points: Array
 
 
 class Framed:
@@ -46,7 +47,7 @@ class Framed:
         self.words: dict[str, list[str]] = CATEGORIES if self.blocks else {}
         self.numbers = [name for name in self.plain if name not in self.words]
 
-    def frame(self, x: np.ndarray[Any, Any]) -> Any:
+    def frame(self, x: Array) -> Any:
         """Rows as a data frame."""
         import pandas as pd
 
@@ -58,7 +59,7 @@ class Framed:
             made["housing"] = np.array(HOUSING, dtype=object)[x[:, start : start + 3].argmax(axis=1)]
         return pd.DataFrame(made).astype(dict.fromkeys([*self.words, *(["housing"] if self.blocks else [])], object))
 
-    def matrix(self, frame: Any) -> np.ndarray[Any, Any]:
+    def matrix(self, frame: Any) -> Array:
         """A data frame as the model's columns."""
         x = np.zeros((len(frame), len(self.of.features)), np.float32)
         for name in self.plain:
@@ -70,18 +71,16 @@ class Framed:
             x[np.arange(len(frame)), start + np.array([HOUSING.index(word) for word in frame["housing"]])] = 1
         return x
 
-    def predict(self, frame: Any) -> np.ndarray[Any, Any]:
+    def predict(self, frame: Any) -> Array:
         """Classes, as scikit-learn's models have it."""
         return np.asarray(self.of.model.predict(self.matrix(frame)))
 
-    def predict_proba(self, frame: Any) -> np.ndarray[Any, Any]:
+    def predict_proba(self, frame: Any) -> Array:
         """Probabilities, as scikit-learn's models have it."""
         return np.asarray(self.of.model.predict_proba(self.matrix(frame)))
 
 
-def run(
-    of: Trained, rows: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any], count: int, way: str
-) -> tuple[list[Found], float]:
+def run(of: Trained, rows: Array, wanted: Array, count: int, way: str) -> tuple[list[Found], float]:
     """What DiCE finds for each row, one after the other, and the seconds that took. `wanted`: the class of each row."""
     import dice_ml
 

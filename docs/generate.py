@@ -10,23 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from explainery.contract.auto import AUTO
-from explainery.contract.catalogue import MethodSpec, Param
+from explainery.contract.catalogue import CheckSpec, MethodSpec, Param
 from explainery.settings import Settings, variable
 from workers.registry import discover
+from workers.thresholds import EVERY, NEVER, TABLE, Rule
 
 DOCS = Path(__file__).parent
 BEGIN, END = "<!-- generated: {} -->", "<!-- end of generated -->"
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write the pages."""
     for path, text in pages().items():
         path.write_text(text, encoding="utf-8")
 
 
 def pages() -> dict[Path, str]:
     """Each page that has a generated part, as it should read."""
-    parts = {"methods.md": methods, "operations.md": settings}
+    parts = {"methods.md": methods, "operations.md": settings, "quality.md": quality}
     return {
         DOCS / name: _filled((DOCS / name).read_text(encoding="utf-8"), part.__name__, part()) for name, part in parts.items()
     }
@@ -39,7 +40,48 @@ def methods() -> str:
     for spec in specs:
         asks = "decides" if spec is AUTO else ", ".join(spec.asks)
         lines.append(f"| [`{spec.name}`](#{spec.name}) | {asks} | {_yes(spec.completeness)} | {_yes(spec.random)} |")
-    return "\n".join([*lines, *(_section(spec) for spec in specs)])
+    return "\n".join([*lines, *(_section(spec) for spec in specs), *_checks_in_short()])
+
+
+def quality() -> str:
+    """A section per check, and the table of thresholds."""
+    specs = [plugin.SPEC for _, plugin in sorted(discover().checks.items())]
+    lines = [text for spec in specs for text in _check(spec)]
+    lines += ["", "## Thresholds", "", "| figure | methods | warns | fails | reason |", "|---|---|---|---|---|"]
+    return "\n".join([*lines, *_thresholds()])
+
+
+def _checks_in_short() -> list[str]:
+    lines = ["", "## Quality checks", "", "What `quality` may name; all about them: [quality.md](quality.md).", ""]
+    lines += ["| check | needs | parameters (default) |", "|---|---|---|"]
+    for _, plugin in sorted(discover().checks.items()):
+        spec: CheckSpec = plugin.SPEC
+        given = ", ".join(f"`{param.name}` ({param.default})" for param in spec.params)
+        lines.append(f"| [`{spec.name}`](quality.md#{spec.name}) | {spec.needs} | {given} |")
+    return lines
+
+
+def _check(spec: CheckSpec) -> list[str]:
+    lines = ["", f"## {spec.name}", "", f"**{spec.title}.** {spec.summary}", "", f"Reference: {spec.reference}", ""]
+    lines += ["| parameter | type | default | range | unit | what it does |", "|---|---|---|---|---|---|"]
+    return lines + [_parameter(param) for param in spec.params]
+
+
+def _thresholds() -> list[str]:
+    """One line per rule; methods that have the same are in one line."""
+    methods_of: dict[Rule, list[str]] = {}
+    for rule in TABLE:
+        methods_of.setdefault(dataclasses.replace(rule, method=EVERY), []).append(rule.method)
+    lines = []
+    for rule, names in methods_of.items():
+        whom = "every" if names == [EVERY] else ", ".join(f"`{name}`" for name in names)
+        cells = (f"`{rule.figure}`", whom, _from(rule, rule.warn), _from(rule, rule.fail), _cell(rule.words))
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _from(rule: Rule, value: float) -> str:
+    return "never" if abs(value) == NEVER else f"{'≤' if rule.falls else '≥'} {value:g}"
 
 
 def settings() -> str:

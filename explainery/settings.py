@@ -54,11 +54,23 @@ class Settings:
         3600, "How long a job that samples can be refined: its answers are kept so long; 0: not at all.", "seconds", 0
     )
     refine_bytes: int = _setting(4 * 2**20, "Largest answers of one job that are kept to refine it.", "bytes", 0)
+    background_ttl_s: int = _setting(30 * 86400, "How long a stored background is kept after its last use.", "seconds", 1)
+    background_bytes: int = _setting(16 * 2**20, "Largest background that may be stored.", "bytes", 1)
     tombstone_ttl_s: int = _setting(30 * 86400, "How long a forgotten id answers 410 and not 404.", "seconds", 1)
     max_streams: int = _setting(256, "Most event streams one API process keeps open; past it, 503.", "streams", 0)
     events_heartbeat_s: float = _setting(15.0, "How often a silent event stream says that it lives.", "seconds", 0.05)
     events_kept: int = _setting(10_000, "About how many of a tenant's events are kept for streams that resume.", "events", 1)
     events_ttl_s: int = _setting(86400, "How long a tenant's events are kept after the last of them.", "seconds", 1)
+    webhooks: int = _setting(16, "Most webhooks of one tenant; 0: none are taken.", "webhooks", 0)
+    webhook_allowed: tuple[str, ...] = _setting(
+        (), "Hosts that webhooks may reach although they are private, or by plain HTTP.", "comma-separated host[:port]"
+    )
+    webhook_retry_s: tuple[str, ...] = _setting(
+        ("5", "300", "1800", "7200", "18000", "36000", "50400", "72000", "86400"),
+        "When a delivery that failed is tried again, each after the one before.",
+        "comma-separated seconds",
+    )
+    webhook_timeout_s: float = _setting(15.0, "Longest that a webhook's target may take to answer.", "seconds", 0.1)
     idempotency_ttl_s: int = _setting(86400, "How long an Idempotency-Key is remembered.", "seconds", 1)
     max_body_bytes: int = _setting(64 * 2**20, "Largest request body.", "bytes", 1)
     max_rows: int = _setting(4096, "Most rows one job may have.", "rows", 1)
@@ -142,6 +154,11 @@ class Settings:
         return dict(_weight(pair) for pair in self.tenant_weights)
 
     @property
+    def webhook_pauses_s(self) -> tuple[float, ...]:
+        """Seconds after each failed attempt. Raises ValueError."""
+        return tuple(map(_pause, self.webhook_retry_s))
+
+    @property
     def heartbeat_s(self) -> float:
         """How often leases are renewed: four times a lease."""
         return self.lease_s / 4
@@ -222,6 +239,13 @@ def _weight(pair: str) -> tuple[str, float]:
     return tenant, number
 
 
+def _pause(text: str) -> float:
+    seconds = _number(text)
+    if not 0 <= seconds < 31 * 86400:
+        raise ValueError("must be seconds like 5,300,1800, each at most a month")
+    return seconds
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -237,6 +261,8 @@ _READERS: dict[type, Callable[[str], Any]] = {
 _CHECKS: dict[str, Callable[[Any], object]] = {
     "tenant_weights": lambda pairs: [_weight(pair) for pair in pairs],
     "remote_allowed": AllowList.parse,
+    "webhook_allowed": AllowList.parse,
+    "webhook_retry_s": lambda pauses: [_pause(text) for text in pauses],
 }
 """What raises ValueError for a value that cannot be used."""
 _CHOICES = {"log_level": ("debug", "info", "warning", "error"), "dedupe": ("tenant", "all", "off")}

@@ -16,7 +16,7 @@ from explainery.contract.job import DEFAULT_TENANT, Baseline, JobRequest, JobSpe
 from explainery.contract.layers import AUTO, LayerSpec, chosen
 from explainery.contract.model_card import ModelCard
 from explainery.contract.tables import check_table
-from service.baselines import read_baseline
+from service.baselines import Stored, no_backgrounds, read_baseline
 from service.choice import check_method, check_sets, choose_method
 from service.estimating import Asked, PastOf, estimate_of, nothing
 from service.faults import fault
@@ -29,6 +29,7 @@ from service.rows import Rows
 from service.sameness import content_of
 from service.shelf import Shelf
 from service.targets import read_target
+from service.value_functions import check_value_function
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,6 +69,7 @@ def admit(
     job_id: str,
     layers_of: LayersOf = lambda digest: None,
     past_of: PastOf = nothing,
+    stored: Stored = no_backgrounds,
 ) -> Admitted:
     """Check a request against what is on offer. Raises a subclass of RequestRefused that says what to change."""
     entry = shelf.usable(request.model)
@@ -81,7 +83,8 @@ def admit(
     quality = read_quality(request.quality, choice.spec, entry, shelf)
     check_reasons(request.reasons, choice.spec, entry.card)
     target = read_target(request.target, entry.card, rows.count)
-    baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows)
+    baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows, stored)
+    check_value_function(choice.spec, baseline)
     backgrounds = _backgrounds(baseline, baseline_arrays)
     checks = tuple((shelf.checks[each.check], each.params) for each in quality)
     asked = Asked(entry, choice, rows, target, backgrounds, request.priority, terms.device, checks)
@@ -117,7 +120,9 @@ def _backgrounds(baseline: Baseline, arrays: dict[str, NDArray[Any]]) -> int | N
     """How many baselines each row has; None where only a worker can tell."""
     if baseline.kind != "background":
         return 1
-    return max((len(array) for name, array in arrays.items() if name.startswith("background/")), default=None)
+    count = max((len(array) for name, array in arrays.items() if name.startswith("background/")), default=None)
+    fewer = [limit for limit in (baseline.neighbours, baseline.summarise) if limit is not None]
+    return None if count is None else min(count, *fewer)
 
 
 def check_layer(method: MethodSpec, params: Mapping[str, Any], digest: str, layers_of: LayersOf) -> None:

@@ -9,6 +9,7 @@ from apiflask import APIFlask
 
 import explainery
 from explainery.settings import Settings, load
+from explainery.store.backgrounds import Backgrounds
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
 from explainery.store.comparisons import ComparisonStore
@@ -20,6 +21,7 @@ from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.runs import RunStore
 from explainery.store.watch import Watcher
+from explainery.store.webhooks import WebhookStore
 from service.figures import Drawings
 from service.logs import request_log
 from service.metrics import Metrics
@@ -28,6 +30,7 @@ from service.parts import Parts
 from service.problems import register_problems
 from service.routes import (
     anytime,
+    backgrounds,
     comparisons,
     estimates,
     explanations,
@@ -40,6 +43,7 @@ from service.routes import (
     quality_checks,
     results,
     torchserve,
+    webhooks,
 )
 from service.routes import events as event_routes
 from service.trace import trace_requests
@@ -63,8 +67,10 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         estimates,
         comparisons,
         event_routes,
+        webhooks,
         results,
         anytime,
+        backgrounds,
         figures,
         models,
         methods,
@@ -87,6 +93,7 @@ def join(settings: Settings) -> Parts:
     return Parts(
         settings=settings,
         jobs=jobs,
+        backgrounds=Backgrounds(redis, settings),
         catalogue=catalogue,
         layers=LayerStore(redis, settings),
         runs=RunStore(redis),
@@ -94,6 +101,7 @@ def join(settings: Settings) -> Parts:
         watcher=Watcher(redis),
         events=events,
         hub=hub,
+        webhooks=WebhookStore(redis, settings),
         bell=Bell(settings),
         metrics=Metrics(partial(look, redis), catalogue, hub.open_streams),
         drawings=Drawings(),

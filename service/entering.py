@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from flask import g, request
 from pydantic import BaseModel
 
+from explainery.contract.errors import BackgroundNotFound, InvalidBaseline
 from explainery.contract.job import JobRequest, JobSpec
 from explainery.contract.tensors import pack
 from explainery.store.ids import new_job_id
@@ -15,6 +17,7 @@ from explainery.store.jobs import Once
 from service import cancel_after, idempotency
 from service.admission import Admitted, Terms, admit
 from service.estimating import check_cost
+from service.faults import fault
 from service.parts import Parts
 from service.tenant import HEADER, read_tenant
 
@@ -85,4 +88,13 @@ def admitted_now(context: Parts, asked: JobRequest, job_id: str) -> Admitted:
     tenant = read_tenant(request.headers.get(HEADER))
     shelf = context.shelf()
     terms = Terms(tenant, g.request_id, context.settings.max_rows, context.settings.dedupe, context.catalogue.device)
-    return admit(asked, shelf, terms, job_id=job_id, layers_of=context.layers.find, past_of=context.runs.past)
+    stored = partial(_stored, context, tenant)
+    return admit(asked, shelf, terms, job_id=job_id, layers_of=context.layers.find, past_of=context.runs.past, stored=stored)
+
+
+def _stored(context: Parts, tenant: str, background_id: str) -> bytes:
+    try:
+        return context.backgrounds.get(tenant, background_id)
+    except BackgroundNotFound:
+        message = "names no background that is stored; store it again with POST /v1/backgrounds"
+        raise fault(InvalidBaseline, "baseline.background", message) from None

@@ -10,21 +10,26 @@ from pydantic.json_schema import models_json_schema
 
 from explainery.contract.catalogue import CheckSpec, MethodSpec, ModelEntry
 from explainery.contract.comparison import ComparisonRequest
-from explainery.contract.job import Job, JobRequest, JobState, RefineRequest
+from explainery.contract.job import BackgroundRequest, Job, JobRequest, JobState, RefineRequest
 from explainery.contract.layers import LayerSpec
 from explainery.contract.result import Result
+from explainery.contract.webhooks import Delivery, Webhook, WebhookRequest
 
 REF = "#/components/schemas/"
 MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (JobRequest, "validation"),
     (ComparisonRequest, "validation"),
     (RefineRequest, "validation"),
+    (BackgroundRequest, "validation"),
     (Job, "serialization"),
     (Result, "serialization"),
     (MethodSpec, "serialization"),
     (CheckSpec, "serialization"),
     (ModelEntry, "serialization"),
     (LayerSpec, "serialization"),
+    (WebhookRequest, "validation"),
+    (Webhook, "serialization"),
+    (Delivery, "serialization"),
 )
 TEXT = {"type": "string"}
 NULL_OR_TEXT = {"type": ["string", "null"]}
@@ -77,6 +82,9 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     ],
     "stream_explanation_events": [LAST_EVENT_ID],
     "stream_events": [LAST_EVENT_ID],
+    "list_deliveries": [
+        {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}},
+    ],
     "list_explanations": [
         {"name": "status", "in": "query", "schema": {"type": "string", "enum": [state.value for state in JobState]}},
         {"name": "model", "in": "query", "schema": TEXT},
@@ -88,10 +96,12 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
 """Parameters by operation, besides those of the path."""
 PARAMETERS |= {name: [SYNC_PREFER, *SUBMITTED] for name in ("explain_v1", "predict_v1", "infer_v2", "explain_torchserve")}
 BODIES = {
+    "add_webhook": ("application/json", "WebhookRequest"),
     "submit_explanation": ("application/json", "JobRequest"),
     "estimate_explanation": ("application/json", "JobRequest"),
     "submit_comparison": ("application/json", "ComparisonRequest"),
     "refine_explanation": ("application/json", "RefineRequest"),
+    "store_background": ("application/json", "BackgroundRequest"),
     "add_model": ("multipart/form-data", "NewModel"),
     "explain_v1": ("application/json", "V1Request"),
     "predict_v1": ("application/json", "V1Request"),
@@ -158,6 +168,8 @@ def _as_the_wire_writes(schemas: dict[str, Any]) -> None:
     """Add what a job and a result gain on their way out."""
     links = dict.fromkeys(("self", "result", "cancel", "events"), TEXT) | {"partial": NULL_OR_TEXT}
     schemas["Job"]["properties"]["links"] = {"type": "object", "properties": links}
+    about = dict.fromkeys(("self", "deliveries", "ping"), TEXT)
+    schemas["Webhook"]["properties"]["links"] = {"type": "object", "properties": about}
     schemas["Attribution"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
     schemas["MapInfo"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
     schemas["Attribution"]["properties"]["standard_error"] = {"anyOf": [NUMBERS, {"type": "null"}]}
@@ -213,6 +225,11 @@ def _own_schemas() -> dict[str, Any]:
                 "notes": _list(TEXT),
             }
         ),
+        "NewWebhook": {"allOf": [{"$ref": REF + "Webhook"}, _object({"secret": TEXT})]},
+        "WebhookList": _object({"webhooks": _list({"$ref": REF + "Webhook"})}),
+        "DeliveryList": _object({"deliveries": _list({"$ref": REF + "Delivery"})}),
+        "Background": _object({"id": TEXT, "rows": {"type": "integer"}, "shapes": {"type": "object"}}),
+        "BackgroundList": _object({"backgrounds": _list(TEXT)}),
         "MethodList": _object({"methods": _list({"$ref": REF + "MethodSpec"})}),
         "CheckList": _object({"checks": _list({"$ref": REF + "CheckSpec"})}),
         "Model": _object({"name": TEXT, "versions": _list({"$ref": REF + "ModelEntry"}), "ready": TRUTH}),

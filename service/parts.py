@@ -8,6 +8,7 @@ from typing import Any, cast
 from flask import current_app
 
 from explainery.settings import Settings
+from explainery.store.backgrounds import Backgrounds
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
 from explainery.store.comparisons import ComparisonStore
@@ -17,6 +18,7 @@ from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.runs import RunStore
 from explainery.store.watch import Watcher
+from explainery.store.webhooks import WebhookStore
 from service.figures import Drawings
 from service.metrics import Metrics
 from service.shelf import Shelf
@@ -28,6 +30,7 @@ class Parts:
 
     settings: Settings
     jobs: JobStore
+    backgrounds: Backgrounds
     catalogue: CatalogueStore
     layers: LayerStore
     runs: RunStore
@@ -35,6 +38,7 @@ class Parts:
     watcher: Watcher
     events: EventStore
     hub: Hub
+    webhooks: WebhookStore
     bell: Bell
     metrics: Metrics
     drawings: Drawings

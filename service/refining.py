@@ -8,7 +8,7 @@ from flask import g, request
 
 from explainery.contract.effort import effort_of
 from explainery.contract.errors import AnswersGone, JobNotFinished, ModelNotUsable, NotRefinable
-from explainery.contract.job import JobSpec, JobState, RefineRequest
+from explainery.contract.job import Job, JobSpec, JobState, RefineRequest
 from explainery.contract.sampling import SAMPLES, samples_param
 from explainery.contract.tensors import pack, unpack
 from service.entering import Entry, entry_of
@@ -19,17 +19,17 @@ from service.tenant import HEADER, read_tenant
 KNOWN = "known/"
 
 
-def refined(context: Parts, job_id: str, asked: RefineRequest) -> Entry:
-    """The job that goes on from `job_id`. Raises what `_going_on` does, and InvalidIdempotencyKey."""
-    return entry_of(context, asked, lambda new: _going_on(context, job_id, asked, new), fresh=True)
+def refined(context: Parts, job: Job, asked: RefineRequest) -> Entry:
+    """The job that goes on from another. Raises what `_going_on` does, and InvalidIdempotencyKey."""
+    return entry_of(context, asked, lambda new: _going_on(context, job, asked, new), fresh=True)
 
 
-def _going_on(context: Parts, job_id: str, asked: RefineRequest, new_id: str) -> tuple[JobSpec, bytes]:
+def _going_on(context: Parts, job: Job, asked: RefineRequest, new_id: str) -> tuple[JobSpec, bytes]:
     """The new job, and what travels with it.
 
-    Raises JobNotFound, JobGone, JobNotFinished, NotRefinable, AnswersGone, and InvalidParameter when the samples are too many.
+    Raises JobGone, JobNotFinished, NotRefinable, AnswersGone, and InvalidParameter when the samples are too many.
     """
-    status = context.jobs.get(job_id).status
+    job_id, status = job.id, job.status
     if status is not JobState.SUCCEEDED:
         what = "has not finished; wait for its end" if not status.ended else f"has {status}, so there is nothing to refine"
         raise JobNotFinished(f"The job {what}.", status)

@@ -15,6 +15,7 @@ import pytest
 from blocks import blocks
 
 from explainery.contract import errors
+from explainery.contract.actionability import Actionability
 from explainery.contract.auto import AUTO
 from explainery.contract.catalogue import MethodSpec
 from explainery.contract.errors import ComputeError, ExplaineryError
@@ -96,10 +97,11 @@ def test_the_request_of_the_wire_page_is_one():
 
 
 def test_the_cards_of_the_wire_page_are_some():
-    local, words, remote = [block.code for block in blocks(text("wire.md")) if block.language == "toml"]
-    for card in (local, words, remote):
+    local, table, words, remote = [block.code for block in blocks(text("wire.md")) if block.language == "toml"]
+    for card in (local, table, words, remote):
         assert isinstance(parse_card(card), ModelCard)
     assert [spec.name for spec in parse_card(words).sent] == ["input_ids"]
+    assert set(tomllib.loads(table)["inputs"][0]["actionability"]) == set(Actionability.model_fields)
     told = tomllib.loads(remote)["remote"]
     assert set(told) == set(RemoteSpec.model_fields)
     defaults = {name: field.default for name, field in RemoteSpec.model_fields.items()}

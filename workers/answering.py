@@ -59,12 +59,12 @@ class Tally:
         """The answer, once every evaluation is in. Raises ModelOutputNotFinite when a gradient is not."""
         count = baselines_in(self.row, self.question)
         if isinstance(self.question, Frame):
-            return self.question.answer(self.outputs)
+            return self.question.answer(self.outputs, self.row.shares)
         if isinstance(self.question, Outputs):
             return self.outputs
         if isinstance(self.question, Trees):
-            return self.outputs.mean(axis=0)
-        outputs = self.outputs.reshape(-1, count).mean(axis=1)
+            return self.row.mean(self.outputs[None])[0]
+        outputs = self._mean(self.outputs, count)
         if isinstance(self.question, Values):
             return outputs
         sums = self.sums.fetched(self.row.model)
@@ -83,7 +83,7 @@ class Tally:
         if not points:
             return None
         if isinstance(self.question, Values):
-            return self.outputs[: points * count].reshape(-1, count).mean(axis=1)
+            return self._mean(self.outputs[: points * count], count)
         if not isinstance(self.question, Gradients) or count > 1:
             return None
         part, whole = share(self.question, points), self.sums.fetched(self.row.model)
@@ -91,6 +91,11 @@ class Tally:
         sums = {what: {name: array / shares[what] for name, array in of.items()} for what, of in whole.items()}
         first = cut(self.question, points)[0]
         return GradientAnswer(per_unit(self.row, sums["inputs"]), self.outputs[:points], spread_of(self.row, first, sums))
+
+    def _mean(self, outputs: Floats, count: int) -> Floats:
+        """The mean over the `count` baselines that a point takes, [points]."""
+        by_point = outputs.reshape(-1, count)
+        return self.row.mean(by_point) if count == self.row.backgrounds and count > 1 else by_point.mean(axis=1)
 
     def take(self, start: int, outputs: Floats) -> None:
         """Note outputs [points, ...] of evaluations from `start` on. Raises ModelOutputNotFinite, but not of figures."""
@@ -174,7 +179,7 @@ class Answering:
     def _forward_points(self, piece: Slice[Tally]) -> dict[str, Array]:
         tally = piece.pending.asker
         if isinstance(tally.question, Values):
-            return coalition_points(tally.row, self._placed(tally.question.coalitions), piece.start, piece.stop)
+            return coalition_points(tally.row, tally.question, self._placed(tally.question.coalitions), piece.start, piece.stop)
         if isinstance(tally.question, Outputs):
             return own_points(tally.row, tally.question.points, piece.start, piece.stop)
         assert isinstance(tally.question, Frame)  # noqa: S101  # a chunk of values has no other questions

@@ -131,6 +131,7 @@ def _finding(at: Floats, seen: _Areas, foretold: _Areas) -> Finding:
         "advantage": seen.advantage,
         "attainable": foretold.advantage,
         "score": _score(seen.advantage, foretold.advantage),
+        "kept": _kept(seen.advantage, foretold.advantage),
     }
     return Finding(figures, FLAT_NOTE if seen.advantage is None else None)
 
@@ -140,3 +141,8 @@ def _score(advantage: float | None, attainable: float | None) -> float | None:
     if advantage is None or attainable is None:
         return advantage
     return advantage * max(1.0, PLENTY / max(attainable, LEAST))
+
+
+def _kept(advantage: float | None, attainable: float | None) -> float | None:
+    """The share of what the attributions promise that came true."""
+    return None if advantage is None or attainable is None or attainable < LEAST else advantage / attainable

@@ -80,9 +80,14 @@ def _solved(
 ) -> Generator[Question | Frame, Answer, tuple[Game, Solution]]:
     """Frame a row and drive the method on it."""
     game = Game(
-        row.partition, seed=seed, backgrounds=row.backgrounds, layers=order.layers, inputs=_views(order.card, row),
+        row.partition,
+        seed=seed,
+        backgrounds=row.backgrounds,
+        shares=row.shares,
+        layers=order.layers,
+        inputs=_views(order.card, row),
         numbers=cache(partial(numbers_of, row)),
-    )  # fmt: skip
+    )
     if _at_once(order, target):
         solution = yield from _framed_later(order, row, game, target)
     elif memory is None:

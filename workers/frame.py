@@ -36,10 +36,10 @@ class Frame:
         """Model calls this costs."""
         return self.instance + (row.backgrounds if self.baseline else 0)
 
-    def answer(self, outputs: Floats) -> FrameAnswer:
-        """The answer, from outputs [evaluations, columns]."""
-        around = outputs[self.instance :]
-        return FrameAnswer(outputs[0] if self.instance else None, around.mean(axis=0) if self.baseline else None)
+    def answer(self, outputs: Floats, shares: Floats | None = None) -> FrameAnswer:
+        """The answer, from outputs [evaluations, columns]. `shares`: what each baseline weighs."""
+        around = np.average(outputs[self.instance :], axis=0, weights=shares) if self.baseline else None
+        return FrameAnswer(outputs[0] if self.instance else None, around)
 
 
 MOST_KNOWN = 256

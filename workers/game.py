@@ -86,6 +86,8 @@ class Game:
     baseline_output: float = math.nan
     seed: int = 0
     backgrounds: int = 1
+    shares: Floats | None = None
+    """What each baseline weighs, [backgrounds]; None: all the same."""
     layers: tuple[LayerSpec, ...] = ()
     inputs: tuple[InputView, ...] = ()
     numbers: Callable[[], Numbers] = _no_numbers

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from explainery.contract.errors import InvalidBaseline
 from explainery.contract.job import JobSpec
-from explainery.contract.model_card import FLOATS, InputSpec
+from explainery.contract.model_card import FLOATS, InputSpec, ModelCard
 from explainery.contract.tensors import NUMPY_NAMES, limits
+from workers.centroids import centroids
 from workers.loaded import Loaded
 from workers.plugins import ModalityPlugin
+from workers.questions import Floats
 from workers.text.reading import Passages, hidden
 
 Stack = NDArray[Any] | list[NDArray[Any]]
@@ -73,6 +75,22 @@ def backgrounds_of(
             pairs = zip(rows[spec.name], around, strict=True)
             made[spec.name] = [np.broadcast_to(row, (len(baselines), *row.shape)) for row, baselines in pairs]
     return made
+
+
+def summarised(job: JobSpec, card: ModelCard, backgrounds: Rows) -> tuple[Rows, Floats | None]:
+    """The background's centroids in its place, and what each weighs, where the job asks for that.
+
+    Whole numbers are rounded. The centroids are of all inputs together.
+    """
+    count = job.baseline.summarise
+    if count is None:
+        return backgrounds, None
+    parts = {spec.name: np.asarray(backgrounds[spec.name])[0] for spec in card.inputs}
+    rows = np.concatenate([part.reshape(len(part), -1).astype(np.float64) for part in parts.values()], axis=1)
+    found, shares = centroids(rows, count, job.seed)
+    ends = np.cumsum([part[0].size for part in parts.values()])[:-1]
+    cut = zip(card.inputs, parts.values(), np.split(found, ends, axis=1), strict=True)
+    return {spec.name: _held(spec, flat.reshape(-1, *part.shape[1:]))[None] for spec, part, flat in cut}, shares
 
 
 def _held(spec: InputSpec, baseline: NDArray[Any]) -> NDArray[Any]:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from workers.draws import gaussian
 from workers.game import Numbers, Partition
+from workers.neighbours import Neighbours
 from workers.plugins import Array, Model
-from workers.questions import Floats, Gradients, Internals, Noise, Outputs
+from workers.questions import Floats, Gradients, Internals, Noise, Outputs, Values
 
 
 @dataclass(eq=False)
@@ -47,6 +48,10 @@ class Row:
     text: str = ""
     embedding: str | None = None
     """The row's text, and the layer where its gradients are taken (see `workers/embedded.py`)."""
+    shares: Floats | None = None
+    """What each baseline weighs in a mean over them, [B]; None: all the same."""
+    neighbours: Neighbours | None = None
+    """Which baselines stand for absent features, where that depends on those present."""
     vectors: Any = None
     """What that layer puts out at the instance and its baselines, once it was looked up."""
 
@@ -54,6 +59,10 @@ class Row:
     def backgrounds(self) -> int:
         """How many baselines the row has."""
         return len(next(iter(self.baselines.values())))
+
+    def mean(self, outputs: Floats) -> Floats:
+        """The mean over the baselines, [points, ...]. `outputs`: [points, B, ...]."""
+        return np.asarray(np.average(outputs, axis=1, weights=self.shares))
 
     @property
     def shape_key(self) -> tuple[tuple[int, ...], ...]:
@@ -105,13 +114,18 @@ def own_points(row: Row, points: Mapping[str, NDArray[Any]], start: int, stop: i
     return {name: row.model.place(points[name][start:stop].astype(row.precision[name])) for name in row.instance}
 
 
-def coalition_points(row: Row, masks: Array, start: int, stop: int) -> dict[str, Array]:
+def coalition_points(row: Row, question: Values, masks: Array, start: int, stop: int) -> dict[str, Array]:
     """Present players keep the instance's value, absent ones the baseline's, and those present in part a mixture.
 
-    `masks`: bool or float [coalitions, players] on the device.
+    `masks`: the coalitions, bool or float [coalitions, players], on the device.
     """
-    count = row.backgrounds
-    if count == 1:
+    count = baselines_in(row, question)
+    if row.neighbours is not None:
+        order = np.arange(start, stop)
+        first = start // count
+        nearest = row.neighbours.of(question.coalitions[first : (stop - 1) // count + 1])
+        chosen, which = masks[row.model.place(order // count)], row.model.place(nearest[order // count - first, order % count])
+    elif count == 1:
         chosen, which = masks[start:stop], slice(0, 1)
     else:
         order = np.arange(start, stop)
@@ -140,6 +154,8 @@ def baselines_in(row: Row, question: Any) -> int:
     made = isinstance(question, (Gradients, Internals)) and question.points is not None
     own = made or isinstance(question, Outputs)
     chosen = isinstance(question, Gradients) and question.baselines is not None
+    if row.neighbours is not None and isinstance(question, Values):
+        return row.neighbours.count
     return 1 if own or chosen else row.backgrounds
 
 

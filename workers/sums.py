@@ -88,7 +88,10 @@ SINGLE = 4
 def weights_of(row: Row, question: Weighted, points: Points) -> Floats:
     """The weight of each evaluation, shared by the row's baselines."""
     count = baselines_in(row, question)
-    return question.weights[np.arange(points.start, points.stop) // count] / count
+    order = np.arange(points.start, points.stop)
+    if row.shares is not None and count == row.backgrounds:
+        return question.weights[order // count] * row.shares[order % count]
+    return question.weights[order // count] / count
 
 
 def add_up(

@@ -38,6 +38,7 @@ SAMPLING = "The standard errors are {value:.0%} of the attributions' range; rais
 UNCONVERGED = "The method did not converge within its budget; raise samples or max_steps."
 SAME_OUTPUT = "Instance and baseline give the same output: there is no difference to attribute. Try another baseline."
 CURVE = "{check}: the attributions' order is better than random ones by only {value:.1f} standard deviations."
+KEPT = "Deletion: the attributions' order keeps {value:.0%} of the advantage over random orders that they promise."
 CHANCE = "Infidelity: the attributions foretell perturbations hardly better than random ones ({value:.1f} standard deviations)."
 INFIDELITY = "Infidelity: what the attributions foretell of a perturbation and what it does correlate by only {value:.2f}."
 SENSITIVITY = "Max-sensitivity: moving the instance a little changes the attributions by {value:.0%} of their norm."
@@ -45,15 +46,33 @@ SHUFFLED = "Model randomisation: with all weights shuffled the map is much the s
 SEEDS = "Stability over seeds: another seed gives another ranking (rank correlation {value:.2f}); raise samples."
 CHANGE = "Stability over seeds: another seed changes an attribution by {value:.0%} of the largest; raise samples."
 
+NEAR = (
+    "saliency", "smoothgrad", "input_x_gradient", "guided_backprop", "deconvolution", "lrp", "occlusion", "feature_ablation",
+)  # fmt: skip
+"""Methods that look at the instance and what lies next to it, and promise nothing of the whole way to the baseline."""
+HEATMAPS = (
+    "grad_cam", "grad_cam_plus_plus", "hires_cam", "layer_cam", "xgrad_cam", "score_cam", "eigen_cam", "guided_grad_cam",
+    "var_grad", "square_grad", "attention_rollout", "attention_gradient",
+)  # fmt: skip
+"""Methods that say where the model looks, and not what that adds."""
+
 TABLE: tuple[Rule, ...] = (
     Rule("completeness_gap", 0.01, 0.1, GAP),
     Rule("same_output", 1, NEVER, SAME_OUTPUT),
     Rule("unconverged", 1, NEVER, UNCONVERGED),
     Rule("sampling_error", 0.1, 0.5, SAMPLING),
     Rule("deletion.score", 2.0, 1.7, CURVE.replace("{check}", "Deletion"), falls=True),
+    Rule("deletion.kept", 0.5, 0.4, KEPT, falls=True),
     Rule("insertion.score", 1.0, 0.0, CURVE.replace("{check}", "Insertion"), falls=True),
     Rule("infidelity.score", 2.0, 1.7, CHANCE, falls=True),
-    Rule("infidelity.correlation", 0.35, -NEVER, INFIDELITY, falls=True),
+    Rule("infidelity.correlation", 0.35, 0.3, INFIDELITY, falls=True),
+    *(Rule("deletion.kept", 0.3, 0.15, KEPT, name, falls=True) for name in NEAR),
+    *(Rule("infidelity.correlation", 0.25, 0.1, INFIDELITY, name, falls=True) for name in NEAR),
+    *(Rule("deletion.score", 1.7, -2.0, CURVE.replace("{check}", "Deletion"), name, falls=True) for name in HEATMAPS),
+    *(Rule("deletion.kept", 0.15, -NEVER, KEPT, name, falls=True) for name in HEATMAPS),
+    *(Rule("insertion.score", 1.0, -2.0, CURVE.replace("{check}", "Insertion"), name, falls=True) for name in HEATMAPS),
+    *(Rule("infidelity.score", 1.7, -2.0, CHANCE, name, falls=True) for name in HEATMAPS),
+    *(Rule("infidelity.correlation", 0.1, -NEVER, INFIDELITY, name, falls=True) for name in HEATMAPS),
     Rule("max_sensitivity.relative", 0.6, 1.0, SENSITIVITY),
     Rule("randomisation.correlation", 0.6, 0.9, SHUFFLED),
     Rule("stability.rank_correlation", 0.6, 0.3, SEEDS, falls=True),

@@ -17,7 +17,7 @@ DIGITS = 32
 
 def plain(place: int) -> float:
     """The number of the sequence at a place, unscrambled: its binary digits in reverse behind the point, in [0, 1)."""
-    return int(f"{place:b}"[::-1], 2) / (1 << max(place.bit_length(), 1))
+    return int(f"{place:b}"[::-1], 2) / float(2 ** max(place.bit_length(), 1))
 
 
 def scrambled(places: NDArray[np.int64], seed: int, purpose: str) -> Floats:

@@ -24,12 +24,14 @@ from workers.explaining_whole import WholeAnswer, explain_whole, failed, view_of
 from workers.features import partition_of, partitions_of
 from workers.frame import baseline_key
 from workers.game import Partition
-from workers.inputs import Rows, backgrounds_of, decode_rows
+from workers.inputs import Rows, backgrounds_of, decode_rows, summarised
 from workers.loaded import Loaded
 from workers.named_layers import layers_of
+from workers.neighbours import neighbours_of
 from workers.pace import Pace
 from workers.plugins import AnyMethod, Array, MethodPlugin, TablePlugin, WholePlugin
 from workers.points import Row, place_labels, place_row
+from workers.questions import Floats
 from workers.registry import Registry
 from workers.remembering import Memories, memories_of
 from workers.table import Table, table_of
@@ -64,6 +66,8 @@ class Work:
     order: Order
     around: bytes | None
     """What tells the baselines apart, where all rows share them."""
+    shares: Floats | None = None
+    """What each baseline weighs, where a background was summarised."""
     memories: Memories | None = None
     """Of the rows, where the method samples."""
     began_s: float = field(default_factory=time.perf_counter)
@@ -133,6 +137,9 @@ class Work:
             row.notes += passages[number].notes
             row.text, row.embedding = text, self.loaded.embedding
         row.charge = partial(self.count, gradients=False)
+        row.shares = self.shares
+        if (count := self.claim.spec.baseline.neighbours) is not None:
+            row.neighbours = neighbours_of(count, instance, around, self.partitions[which], self.claim.spec.seed)
         if self.around is not None:
             row.known_baseline = self.loaded.known_baselines.find(self.around)
             row.learn_baseline = partial(self.loaded.known_baselines.note, self.around)
@@ -179,7 +186,6 @@ class Work:
     def found(self, answers: list[RowAnswer], *notes: str) -> tuple[Result, dict[str, NDArray[Any]]]:
         """A result of these rows, and its arrays."""
         spec, whole = self.claim.spec, self.whole
-        marginal = spec.baseline.kind == "background" and (whole is None or self.method.SPEC.table)
         reason = (spec.method_reason,) if spec.method_reason else ()
         result = Result(
             id=spec.id,
@@ -187,7 +193,7 @@ class Work:
             method=spec.method,
             params=spec.params,
             seed=spec.seed,
-            value_function="marginal" if marginal else "baseline",
+            value_function="baseline" if whole and not self.method.SPEC.table else spec.baseline.value_function,
             explanations=tuple(answer.explanation for answer in answers),
             cost=Cost(
                 model_evaluations=self.model_evaluations,
@@ -224,18 +230,19 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         layers = layers_of(method.SPEC, loaded.model, spec.params)
         whole, table = method.SPEC.level == "job", None
         if whole:
-            backgrounds, partitions = _nothing(rows), [Partition({})]
+            backgrounds, partitions, shares = _nothing(rows), [Partition({})], None
             table = _table(spec, loaded, rows, arrays, registry) if method.SPEC.table else None
         else:
-            backgrounds = backgrounds_of(spec, loaded, rows, arrays, modalities, texts)
+            backgrounds, shares = summarised(spec, loaded.card, backgrounds_of(spec, loaded, rows, arrays, modalities, texts))
             partitions = partitions_of(method, loaded.card, rows, spec.params, modalities, texts, loaded.cuts)
     except RequestRefused as refused:  # what the API could not see from the card alone
         raise failed(refused) from refused
+    width = min(spec.baseline.neighbours or MOST_WIDE, _width(backgrounds))
     return Work(
         claim, loaded, method, texts, rows, backgrounds, partitions, place_labels(loaded.model, partitions[0]),
-        _of_job(method, spec, table) if whole else _of_rows(method, spec, partitions, _width(backgrounds), checks),
+        _of_job(method, spec, table) if whole else _of_rows(method, spec, partitions, width, checks),
         Order(spec, loaded.card, method, layers, table, checks),
-        None if whole else _around(backgrounds), memories_of(spec, method, _width(backgrounds), arrays),
+        None if whole else _around(backgrounds, shares), shares=shares, memories=memories_of(spec, method, width, arrays),
     )  # fmt: skip
 
 
@@ -250,9 +257,15 @@ def _table(spec: JobSpec, loaded: Loaded, rows: Rows, arrays: Mapping[str, NDArr
     return table_of(spec, card, rows, arrays, loaded.sample, partition)
 
 
-def _around(backgrounds: Rows) -> bytes | None:
+MOST_WIDE = 2**31
+
+
+def _around(backgrounds: Rows, shares: Floats | None) -> bytes | None:
     """What tells the baselines apart where all rows share them; those of texts hold the row's own special tokens."""
     shared = {name: array for name, array in backgrounds.items() if isinstance(array, np.ndarray) and len(array) == 1}
+    if shares is not None:
+        shared["shares"] = shares
+        return baseline_key(shared) if len(shared) == len(backgrounds) + 1 else None
     return baseline_key(shared) if len(shared) == len(backgrounds) else None
 
 

@@ -31,7 +31,9 @@ def _output(ctx: click.Context, param: click.Parameter, path: Path | None) -> Pa
 @click.option("--method", default="auto", show_default=True, help="See `explainery methods`.")
 @click.option("--input", "source", required=True, type=_FILE, help="Rows to explain: .json, .npz, .csv, .png or .jpg.")
 @click.option("--target", callback=target, help="predicted, an output index, a label, or null for a single output.")
-@click.option("--baseline", callback=baseline, help="zeros, mean, blur, card, a number, or a JSON object.")
+@click.option(
+    "--baseline", callback=baseline, help="zeros, mean, blur, card, a number, or a JSON object: background, conditional."
+)
 @click.option(
     "--param", "params", callback=assignments, multiple=True, help="name=value, a parameter of the method; may be repeated."
 )
@@ -44,7 +46,6 @@ def _output(ctx: click.Context, param: click.Parameter, path: Path | None) -> Pa
 @click.option("--budget", type=click.IntRange(1), help="Model evaluations that the whole job may cost.")
 @click.option("--deadline", "deadline_s", type=click.FloatRange(0, min_open=True), help="Seconds until the job must end.")
 @click.option("--decision-id", help="The decision this explains, in your own records.")
-@click.option("--budget", type=click.IntRange(1), help="Evaluations of the model that the job may cost.")
 @click.option("--estimate", is_flag=True, help="Say what the job would cost, and leave.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the result, or print the job and leave.")
 @click.option(

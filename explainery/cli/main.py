@@ -17,6 +17,7 @@ COMMANDS = {
     "plot": "plot",
     "jobs": "jobs",
     "watch": "watch",
+    "webhooks": "webhooks",
     "models": "models",
     "methods": "methods",
     "status": "status",
@@ -25,6 +26,7 @@ COMMANDS = {
     "redis": "redis",
     "worker": "worker",
     "serve": "serve",
+    "courier": "courier",
     "version": "version",
 }
 """Command -> file in this folder; the command is the attribute `command` of that file. In the order of the help."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from explainery.client.body import Inputs
 
 _JOBS = "/v1/explanations"
+_WEBHOOKS = "/v1/webhooks"
 _COMPARISONS = "/v1/comparisons"
 _POLL_S = 20.0
 """How long one long poll asks the service to hold its answer."""
@@ -252,6 +253,49 @@ class Client:
         """Delete job, inputs and result for good."""
         self._transport.send("DELETE", f"{_JOBS}/{_id(job)}")
 
+    def add_webhook(self, url: str, types: list[str] | None = None, *, description: str = "") -> dict[str, Any]:
+        """Have an address told of jobs, by default of every end; the answer's `secret` is shown this once."""
+        body: dict[str, Any] = {"url": url, "description": description, **({} if types is None else {"types": types})}
+        return dict(self._transport.send("POST", _WEBHOOKS, json=body).json())
+
+    def webhooks(self) -> list[dict[str, Any]]:
+        """The webhooks there are, the oldest first."""
+        return list(self._transport.get(_WEBHOOKS).json()["webhooks"])
+
+    def webhook(self, webhook_id: str) -> dict[str, Any]:
+        """One webhook: whether it is disabled and why, and how many attempts have failed in a row."""
+        return dict(self._transport.get(f"{_WEBHOOKS}/{webhook_id}").json())
+
+    def remove_webhook(self, webhook_id: str) -> None:
+        """Remove a webhook, and what waits for it."""
+        self._transport.send("DELETE", f"{_WEBHOOKS}/{webhook_id}")
+
+    def ping_webhook(self, webhook_id: str) -> dict[str, Any]:
+        """Send a test to a webhook; `webhook_deliveries` says what became of it."""
+        return dict(self._transport.send("POST", f"{_WEBHOOKS}/{webhook_id}/ping").json())
+
+    def webhook_deliveries(self, webhook_id: str, *, limit: int = 100) -> list[dict[str, Any]]:
+        """What was delivered to a webhook, what waits, and what failed, newest first."""
+        page = self._transport.get(f"{_WEBHOOKS}/{webhook_id}/deliveries", params={"limit": limit}).json()
+        return list(page["deliveries"])
+
+    def store_background(self, model: str, inputs: Inputs) -> str:
+        """Store a background set; its id, for `baseline={"background": {"id": ...}}`. Kept a while after its last use."""
+        body = {"model": model, "rows": _instances(inputs)}
+        return str(self._transport.send("POST", "/v1/backgrounds", json=body).json()["id"])
+
+    def backgrounds(self) -> list[str]:
+        """The ids of the background sets that are stored, the last used first."""
+        return list(self._transport.get("/v1/backgrounds").json()["backgrounds"])
+
+    def background(self, background_id: str) -> dict[str, Any]:
+        """What a stored background set holds: how many rows, of which shapes."""
+        return dict(self._transport.get(f"/v1/backgrounds/{background_id}").json())
+
+    def forget_background(self, background_id: str) -> None:
+        """Delete a stored background set."""
+        self._transport.send("DELETE", f"/v1/backgrounds/{background_id}")
+
     def models(self) -> list[dict[str, Any]]:
         """The models on offer, each with its card, versions and which methods it can be explained by."""
         return list(self._transport.get("/v1/models").json()["models"])
@@ -299,3 +343,9 @@ def _whole_seconds(seconds: float) -> int:
 def _quoted(key: str) -> str:
     """A string as headers write it (RFC 9651)."""
     return '"' + key.replace("\\", r"\\").replace('"', r"\"") + '"'
+
+
+def _instances(inputs: Inputs) -> list[Any]:
+    """Rows as a request's `instances`."""
+    found: list[Any] = rows(inputs)["instances"]
+    return found

@@ -262,6 +262,24 @@ class TooManyStreams(ExplaineryError):
     retryable = True
 
 
+class InvalidWebhook(RequestRefused):
+    """A webhook that cannot be: its address is none that may be called, or its event types are none."""
+
+    code = "invalid_webhook"
+
+
+class WebhookNotFound(ExplaineryError):
+    """There is no such webhook, or it is another tenant's."""
+
+    code = "webhook_not_found"
+
+
+class TooManyWebhooks(ExplaineryError):
+    """The tenant has as many webhooks as it may have."""
+
+    code = "too_many_webhooks"
+
+
 class StoreUnavailable(ExplaineryError):
     """Redis does not answer, or refuses writes."""
 
@@ -325,6 +343,12 @@ class JobNotFinished(ExplaineryError):
     def __init__(self, detail: str, state: str) -> None:
         super().__init__(detail)
         self.state = state
+
+
+class BackgroundNotFound(ExplaineryError):
+    """The tenant has no background set of that id."""
+
+    code = "background_not_found"
 
 
 class NoEstimate(ExplaineryError):

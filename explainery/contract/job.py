@@ -94,7 +94,8 @@ class JobRequest(_Strict):
     )
     baseline: str | dict[str, Any] = Field(
         default="card",
-        description='"zeros", "mean", "blur", "card", {"value": x}, {"tensor": ...} or {"background": [rows]}.',
+        description='"zeros", "mean", "blur", "card", {"value": x}, {"tensor": ...} or {"background": [rows]}, '
+        'the last perhaps with "conditional": {"neighbours": k} or "summarise": k beside it.',
     )
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     decision_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
@@ -123,6 +124,13 @@ class RefineRequest(_Strict):
     decision_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
 
 
+class BackgroundRequest(_Strict):
+    """The body of `POST /v1/backgrounds`."""
+
+    model: str = Field(description="The model whose inputs the rows are of: `name` or `name@version`.")
+    rows: list[Any] | dict[str, list[Any]] = Field(description="Rows as `instances` has them, or a list of rows by input.")
+
+
 class ModelRef(BaseModel):
     """Exactly which model: name, version and the digest over its files."""
 
@@ -133,6 +141,7 @@ class ModelRef(BaseModel):
     digest: str
 
 
+ValueFunction = Literal["baseline", "marginal", "conditional"]
 BaselineKind = Literal["zeros", "mean", "blur", "card", "value", "tensor", "background"]
 
 
@@ -143,11 +152,17 @@ class Baseline(BaseModel):
 
     kind: BaselineKind
     value: float | None = None
+    neighbours: int | None = None
+    """Of a background: how many rows stand for absent features, those nearest in the present ones; None: all."""
+    summarise: int | None = None
+    """Of a background: how many weighted centroids stand for it; None: its rows do."""
 
     @property
-    def value_function(self) -> str:
-        """Name of the value function: "marginal" over a background set, else "baseline"."""
-        return "marginal" if self.kind == "background" else "baseline"
+    def value_function(self) -> ValueFunction:
+        """Name of the value function: "marginal" or "conditional" over a background set, else "baseline"."""
+        if self.kind != "background":
+            return "baseline"
+        return "marginal" if self.neighbours is None else "conditional"
 
 
 class CheckOrder(BaseModel):

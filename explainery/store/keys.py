@@ -10,6 +10,8 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | result:<id> | string, safetensors or a pointer | result_ttl_s after the last job that shares it ended | finish, every step that ends a job |
 | answers:<id> | string, safetensors: what the rows of a job that samples were answered, for whoever refines it | refine_ttl_s after the job ended | the worker that ends it; forget |
 | partial:<id> | string, safetensors: a running estimate | a minute after it was published | the worker that holds the job |
+| background:<tenant>:<digest> | string, safetensors: a background set | background_ttl_s after it was used last | the API |
+| backgrounds:<tenant> | sorted set, digest of a background set by its last use (ms) | background_ttl_s after the last use of any | the API |
 | sharers:<id> | set, ids of the jobs whose result is that of <id> | a day after the result | admit, finish, forget |
 | payload:<digest> | sorted set, who needs a payload (inputs:<id>, result:<id>) by the time until (ms) | when empty, or swept | admit, finish, every step that ends a job, sweep |
 | gone:<id> | string "1": this id existed | tombstone_ttl_s after the job ended | every step that ends a job, forget |
@@ -60,6 +62,13 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | layers:<digest> | string, JSON: the layers of a model | trial_ttl_s after a worker said so last | a worker that has looked into it, or taken its trial's verdict |
 | events:<tenant> | stream: a job, the state it came into or that it was forgotten, its revision, when (ms) | events_ttl_s after the last | every step that moves or forgets a job |
 | progress:<tenant> | stream: a job and how far it is | a minute after the last | renew |
+| hooks:<tenant> | sorted set, webhook by when it was added (ms) | when empty | hook, unhook |
+| hook:<webhook> | hash: a webhook: tenant, url, types, secret, whether it is disabled and why | with the webhook | hook, unhook, settle, spread |
+| outbox | stream: what happened to jobs of tenants with webhooks, and has not been made into deliveries | never; entries leave with spread | every step that moves or forgets a job, spread |
+| post:<delivery> | hash, named webhook/delivery: what is told, its status, attempts and last answer | a week after the last attempt | spread, ping, lease, settle, unhook |
+| posts:<webhook> | sorted set, delivery that waits by when it is due (ms) | when empty | spread, ping, lease, settle, unhook |
+| posting | sorted set, webhook by when its first delivery is due (ms) | when empty | spread, ping, lease, settle, unhook |
+| posted:<webhook> | sorted set, the newest deliveries by when they were made (ms) | a week after the last | spread, ping, unhook |
 | changes | pub/sub channel: the id of a job that changed, and its state (none: forgotten) | - | every step |
 
 Indexes are ordered by admission, not by time: the order is unique, so a page never repeats or skips a job.

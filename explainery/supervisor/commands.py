@@ -58,6 +58,11 @@ def compute_threads(settings: Settings) -> int:
     return settings.threads or max(1, cores // settings.workers)
 
 
+def courier_command() -> list[str]:
+    """The command line of the courier, which carries webhooks out."""
+    return [sys.executable, "-m", "explainery.courier"]
+
+
 def service_command(bind: str | None = None) -> list[str]:
     """The command line of the API. `bind`: an address, or `fd://N` for a socket it inherits; else what the settings say."""
     command = [sys.executable, "-m", "gunicorn", "--config", "python:service.gunicorn_config"]

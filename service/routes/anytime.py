@@ -45,8 +45,8 @@ def refine(job_id: str) -> Response:
     """
     accepted("application/json")
     context = parts()
-    asked = validated(RefineRequest, read_json(request))
-    entry = refined(context, known_id(job_id), asked)
+    job = context.jobs.get(known_id(job_id))
+    entry = refined(context, job, validated(RefineRequest, read_json(request)))
     preference = read_preference(request.headers.get("Prefer"), context.settings.max_wait_s)
     job = submitted(context, entry, preference.wait_s)
     status = 200 if job.status.ended and (preference.wait_s or entry.repeats) else 202

@@ -9,7 +9,7 @@ from questions_by_loop import Formula, make_row
 
 from workers.game import Partition
 from workers.points import coalition_points, frame_points, path_points, place_labels
-from workers.questions import Gradients, Noise
+from workers.questions import Gradients, Noise, Values
 
 PARTITION = Partition({"a": np.array([0, 0, 1]), "b": np.array([[2, 3], [3, 2]])})
 PLAIN = Partition({"a": np.arange(3), "b": np.arange(3, 7).reshape(2, 2)})
@@ -27,7 +27,7 @@ def test_the_frame_is_the_instance_and_its_baselines() -> None:
 @pytest.mark.parametrize("backgrounds", [1, 3])
 def test_coalitions_keep_the_instance_where_players_are_present(backgrounds: int) -> None:
     row = make_row(Formula(), PARTITION, 1, backgrounds)
-    points = coalition_points(row, COALITIONS, 0, 6 * backgrounds)
+    points = coalition_points(row, Values(COALITIONS), COALITIONS, 0, 6 * backgrounds)
     for evaluation in range(6 * backgrounds):
         coalition, which = divmod(evaluation, backgrounds)
         for name, labels in PARTITION.labels.items():
@@ -40,10 +40,10 @@ def test_coalitions_keep_the_instance_where_players_are_present(backgrounds: int
 def test_any_range_of_coalitions_alone(partition: Partition, backgrounds: int) -> None:
     row = make_row(Formula(), partition, 1, backgrounds)
     masks = np.random.Generator(np.random.Philox(5)).random((4, partition.players)) < 0.5
-    everything = coalition_points(row, masks, 0, 4 * backgrounds)
+    everything = coalition_points(row, Values(masks), masks, 0, 4 * backgrounds)
     for start in range(4 * backgrounds):
         for stop in range(start + 1, 4 * backgrounds + 1):
-            part = coalition_points(row, masks, start, stop)
+            part = coalition_points(row, Values(masks), masks, start, stop)
             assert all(np.array_equal(part[name], everything[name][start:stop]) for name in part)
 
 
@@ -109,7 +109,10 @@ def test_torch_builds_the_same_points() -> None:
         question = Gradients(np.linspace(0, 1, 5), np.ones(5), noise=Noise(1, 0.5))
         pairs = [
             (frame_points(ours, 0, 2), frame_points(theirs, 0, 2)),
-            (coalition_points(ours, COALITIONS, 1, 6), coalition_points(theirs, torch.tensor(COALITIONS), 1, 6)),
+            (
+                coalition_points(ours, Values(COALITIONS), COALITIONS, 1, 6),
+                coalition_points(theirs, Values(COALITIONS), torch.tensor(COALITIONS), 1, 6),
+            ),
             (path_points(ours, question, 1, 5)[0], path_points(theirs, question, 1, 5)[0]),
         ]
         for one, other in pairs:

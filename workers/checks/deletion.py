@@ -12,7 +12,8 @@ SPEC = CheckSpec(
     title="Deletion curve",
     summary=(
         "The output while players take the baseline's value, the largest attributions first, and the area under it beside "
-        "that of random orders: `advantage` is how many of their standard deviations it is smaller by."
+        "that of random orders: `advantage` is how many of their standard deviations it is smaller by, `kept` what share that "
+        "is of what the attributions promise."
     ),
     params=curves.PARAMS,
     reference=(

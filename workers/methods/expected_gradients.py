@@ -71,7 +71,7 @@ def explain(game: Game, params: Params) -> Explaining:
     """Explain one row: round after round until the standard errors are small enough."""
     tolerance, found, error, more = params["tolerance"], Summing(game.difference), np.inf, True
     shapes: dict[str, tuple[int, ...]] = {}
-    for question in rounds(params["samples"], game.backgrounds, game.seed):
+    for question in rounds(params["samples"], game.backgrounds, game.seed, game.shares):
         answer, more = yield from asked(question)
         if not more:  # a round of fewer places than the others is none
             break
@@ -99,7 +99,7 @@ def cost(players: int, params: Params) -> int:
     return int(params["samples"])
 
 
-def rounds(samples: int, backgrounds: int, seed: int) -> Iterator[Gradients]:
+def rounds(samples: int, backgrounds: int, seed: int, shares: Floats | None = None) -> Iterator[Gradients]:
     """The questions of a row: rounds of equal size, alike for every row of a job.
 
     From `ROUNDS` to twice as many, so that a round has 2^k places, or where it has room for all baselines 2^k of each. Its
@@ -112,7 +112,9 @@ def rounds(samples: int, backgrounds: int, seed: int) -> Iterator[Gradients]:
     for number in range(samples // size):
         alphas = scrambled(turns + _skipped(turns, backgrounds), seed, f"expected_gradients/{number}")
         start = int(backgrounds * plain(number))  # wherever it ends, rounds begin all over the deck
-        yield Gradients(alphas, np.full(size, 1 / size), factor="difference", baselines=deck[(start + turns) % backgrounds])
+        dealt = deck[(start + turns) % backgrounds]
+        weights = np.full(size, 1 / size) if shares is None else shares[dealt] * backgrounds / size
+        yield Gradients(alphas, weights, factor="difference", baselines=dealt)
 
 
 def _skipped(turns: NDArray[np.int64], backgrounds: int) -> NDArray[np.int64]:

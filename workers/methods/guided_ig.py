@@ -86,7 +86,8 @@ def explain(game: Game, params: Params) -> Explaining:
         after = flat.joined(answer.sums)
         total += (there - here) * (slope + after) / 2
         here, slope = there, after
-    found = {name: array[0] for name, array in flat.apart(total.mean(axis=0, keepdims=True)).items()}
+    mean = np.average(total, axis=0, weights=game.shares)
+    found = {name: array[0] for name, array in flat.apart(mean[None]).items()}
     error = completeness_gap(found, game.difference)
     converged = error <= params["tolerance"] if params["tolerance"] or error == 0 else None
     return Solution(per_element=found, error=error, converged=converged, notes=(ADVICE,) if converged is False else ())

@@ -15,6 +15,9 @@
 
 local FORGOTTEN = 60000 -- ms after which nobody counts on a bell, or on a word of progress, any more
 local PROGRESS_KEPT = 1000
+local OUTBOX = 1000000 -- what happened and no courier has fetched; past it the oldest is given up, for Redis' sake
+
+local DELIVERY_TTL = 7 * 86400000 -- ms that a delivery can be looked at after its last attempt
 
 local function key(kind, name)
   return name and KEYS[1] .. kind .. ':' .. name or KEYS[1] .. kind
@@ -56,6 +59,10 @@ local function tell(job, state, revision)
   local stream = key('events', job.tenant)
   redis.call('XADD', stream, 'MAXLEN', '~', EVENTS, '*', 'job', job.id, 'state', state, 'revision', revision, 'at', now)
   redis.call('PEXPIRE', stream, EVENTS_TTL)
+  if redis.call('EXISTS', key('hooks', job.tenant)) == 1 then
+    redis.call('XADD', key('outbox'), 'MAXLEN', '~', OUTBOX, '*', 'tenant', job.tenant, 'job', job.id, 'state', state,
+      'revision', revision, 'at', now)
+  end
 end
 
 -- Note how far a job is, and tell those who listen just now.

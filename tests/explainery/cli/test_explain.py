@@ -147,3 +147,28 @@ def test_models_and_methods(run):
     assert "exact_shapley" in run("methods").stdout
     assert {"linear", "slow"} <= {model["name"] for model in json.loads(run("models", "list", "--json").stdout)}
     assert any(method["name"] == "kernel_shap" for method in json.loads(run("methods", "--json").stdout))
+
+
+def test_checks_are_asked_for_by_name_and_told_in_a_line_each(run, rows):
+    told = explain(run, rows, "--baseline", "zeros", "--quality", "infidelity, stability")
+    assert told.exit_code == exits.OK, told.stderr
+    lines = [line.strip() for line in told.stdout.splitlines()]
+    assert sum(line.startswith("infidelity: pass (infidelity ") for line in lines) == 2
+    assert sum(line.startswith("stability: pass (runs 0") for line in lines) == 2
+    with_own = explain(run, rows, "--quality", '[{"check": "deletion", "samples": 40}]', "--json")
+    (found, _) = (each["quality"]["checks"]["deletion"] for each in json.loads(with_own.stdout)["explanations"])
+    assert len(found["curve"]) == len(found["share"]) == 4
+
+
+def test_a_check_that_is_none_is_refused(run, rows):
+    told = explain(run, rows, "--quality", "deltion")
+    assert told.exit_code == exits.REFUSED
+    assert "did you mean deletion" in told.stderr
+
+
+def test_the_checks_are_listed(run):
+    told = run("methods", "--checks")
+    assert told.exit_code == exits.OK
+    assert "randomisation" in told.stdout
+    listed = json.loads(run("methods", "--checks", "--json").stdout)
+    assert "infidelity" in {each["name"] for each in listed}

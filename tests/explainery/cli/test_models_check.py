@@ -71,6 +71,18 @@ def test_faults_of_the_card_are_placed(version: Path):
     assert set(faults) == {"title", "tilte", "inputs.0.datatype"}
 
 
+def test_limits_that_name_no_feature_are_placed(version: Path):
+    limits = 'actionability = {immutable = ["height"], steps = {age = 1}}\n'
+    (version / "card.toml").write_text(CARD.replace('modality = "tabular"\n', f'modality = "tabular"\n{limits}'))
+    code, faults = check(version)
+    assert code == 1
+    assert "immutable names a feature or group that is not there" in faults["inputs.0"]
+    (version / "card.toml").write_text(
+        CARD.replace('modality = "tabular"\n', f'modality = "tabular"\n{limits}').replace("height", "age")
+    )
+    assert check(version)[0] == 0
+
+
 def test_broken_toml_says_the_line(version: Path):
     (version / "card.toml").write_text("title = nothing\n")
     code, faults = check(version)

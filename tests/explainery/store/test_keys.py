@@ -5,7 +5,7 @@ import re
 import pytest
 
 from explainery.contract.job import JobError
-from explainery.store import jobs, keys, scripting
+from explainery.store import jobs, keys, scripting, webhooks
 from explainery.store.keys import key
 
 ERROR = JobError(code="model_failed", detail="The model raised.", retryable=False)
@@ -18,7 +18,9 @@ TYPES = {
     "list": "list",
     "integer": "string",
 }
-STEPS = sorted({*jobs.STEPS, "announce", "unban"})
+STEPS = sorted({*jobs.STEPS, *webhooks.STEPS, "announce", "unban"})
+NEW_WORK = {"admit", "hook", "ping"}
+"""What a full Redis refuses."""
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,7 @@ def test_every_step_routes_by_its_one_key_and_says_so(ledger):
         text = scripting.source(step, ledger.settings)
         assert text.startswith("#!lua")
         assert "-- KEYS  1 prefix\n-- ARGV  1 " in text
-        assert text.startswith("#!lua flags=allow-oom\n") == (step != "admit")
+        assert text.startswith("#!lua flags=allow-oom\n") == (step not in NEW_WORK)
 
 
 def test_nothing_without_an_expiry_outlives_its_job(busy):

@@ -17,7 +17,7 @@ from explainery import Client
 from explainery.contract.job import JobState
 from explainery.supervisor.understudy import Understudy
 
-CHILDREN = ("redis", "worker-1", "service")
+CHILDREN = ("redis", "worker-1", "service", "courier")
 WEIGHTS = np.array([1.0, 2.0, 3.0])
 
 
@@ -52,6 +52,8 @@ def test_a_whole_life(start_up, until, alive, tmp_path):
         )  # they still answer for a moment, and may break off what must not be sent twice
         unfinished = client.submit("slow", np.ones((100, 3)), "exact_shapley", target=None)
         until(lambda: client.job(unfinished.id).status is JobState.RUNNING)
+    os.kill(pids["courier"], signal.SIGKILL)
+    until(lambda: not alive(pids["courier"]) and alive(up.pid("courier")))
     assert all(up.pid(name) != pid for name, pid in pids.items())
     children = [up.pid(name) for name in CHILDREN]
     up.process.send_signal(signal.SIGTERM)

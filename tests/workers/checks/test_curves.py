@@ -7,14 +7,14 @@ import pytest
 from checks_by_hand import Checked, check, linear, product
 
 from workers.checks import deletion, insertion
-from workers.thresholds import judged
+from workers.thresholds import judged, worst
 
 WEIGHTS = [2.0, -1.0, 0.5, 3.0]
 """f = 2 x0 - x1 + 0.5 x2 + 3 x3 at x = (1, 1, 1, 1), b = 0: f(x) = 4.5, f(b) = 0, and the weights are the attributions."""
 
 
 def verdict(name: str, found: Checked) -> str:
-    return judged(f"{name}.score", found["score"], "any")[0]
+    return worst([judged(f"{name}.{figure}", found[figure], "any")[0] for figure in ("score", "kept")])
 
 
 def test_deletion_on_a_linear_model() -> None:
@@ -25,6 +25,7 @@ def test_deletion_on_a_linear_model() -> None:
     found = check(deletion, WEIGHTS, linear(WEIGHTS))
     assert found["share"] == [0, 0.25, 0.5, 0.75, 1]
     np.testing.assert_allclose(found["curve"], [4.5, 1.5, -0.5, -1, 0])
+    assert found["kept"] == pytest.approx(1)
     assert found["area"] == pytest.approx(0.5625)
     assert found["advantage"] == pytest.approx(found["attainable"])
     assert verdict("deletion", found) == "pass"

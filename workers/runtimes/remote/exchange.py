@@ -18,9 +18,9 @@ import httpcore
 import httpx
 
 from explainery.allowed_hosts import AllowList
+from explainery.checked_network import CheckedBackend, at_most
 from explainery.contract.errors import RemoteAnswerInvalid, RemoteRefused, RemoteUnavailable
 from explainery.contract.remote_card import RemoteSpec
-from workers.runtimes.remote.network import CheckedBackend, at_most
 
 MOST_BYTES = 2**26
 """Of one answer."""

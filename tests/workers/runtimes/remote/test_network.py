@@ -17,9 +17,9 @@ import pytest
 from far_sides import FarSide, add_remote, lab_over
 
 from explainery.allowed_hosts import AllowList
+from explainery.checked_network import resolved
 from explainery.contract.errors import ModelUnloadable, RemoteForbidden, RemoteRefused, RemoteUnavailable
 from workers.plugins import Model
-from workers.runtimes.remote.network import resolved
 
 ROWS = np.ones((2, 4), dtype=np.float32)
 

@@ -1,4 +1,4 @@
-"""Connections of a remote model: only to addresses that were checked, and never longer than a request may take.
+"""Connections to remote models and webhooks: only to addresses that were checked, never longer than a request may take.
 
 A name is resolved here, every address it has is checked, and the connection is made to one of those very addresses. So a
 name that resolves to something else a moment later (DNS rebinding) is no way in. The name itself stays what TLS verifies.
@@ -13,11 +13,11 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
 import httpcore
 
-from explainery.allowed_hosts import Address, AllowList, address_of
+from explainery.allowed_hosts import Address, address_of
 from explainery.contract.errors import RemoteForbidden, RemoteUnavailable
 
 _ENDS_S: ContextVar[float] = ContextVar("ends_s", default=float("inf"))
@@ -46,13 +46,21 @@ def _left_s(kind: type[httpcore.TimeoutException]) -> float:
     return min(left_s, _LONGEST_S)
 
 
+class Allowed(Protocol):
+    """Says which addresses may be called: an `AllowList`, for one."""
+
+    def address(self, address: Address, port: int) -> bool:
+        """Whether a connection to what a host resolved to may be made."""
+        ...
+
+
 class CheckedBackend(httpcore.NetworkBackend):
     """Makes connections for httpcore's pool. Raises RemoteForbidden and RemoteUnavailable besides httpcore's errors.
 
     `given_up`: once it is set, whoever waits for an answer gets an error instead.
     """
 
-    def __init__(self, allowed: AllowList, given_up: threading.Event) -> None:
+    def __init__(self, allowed: Allowed, given_up: threading.Event) -> None:
         self._allowed = allowed
         self._given_up = given_up
         self._plain = httpcore.SyncBackend()
@@ -79,7 +87,7 @@ class CheckedBackend(httpcore.NetworkBackend):
         return _Timed(self._plain.connect_tcp(str(address), port, left_s, socket_options=options), self._given_up)
 
 
-def resolved(host: str, port: int, allowed: AllowList) -> list[Address]:
+def resolved(host: str, port: int, allowed: Allowed) -> list[Address]:
     """The addresses of a host, every one of them allowed.
 
     Raises RemoteForbidden when one is not, RemoteUnavailable when the name is not known now.

@@ -1,0 +1,93 @@
+"""`explainery webhooks add|list|remove|ping|deliveries`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from explainery.cli.printing import print_json, print_table
+from explainery.cli.service_url import connect, json_option, url_option
+from explainery.contract.events import TYPES
+
+
+@click.group()
+def command() -> None:
+    """Have other services told of what becomes of jobs."""
+
+
+@command.command("add")
+@click.argument("target")
+@click.option("--type", "types", multiple=True, type=click.Choice(TYPES), help="Events to be told of. Default: every end.")
+@click.option("--description", default="", help="For your own records.")
+@json_option
+@url_option
+def add(url: str | None, as_json: bool, target: str, types: tuple[str, ...], description: str) -> None:
+    """Add a webhook; TARGET is an https:// address. Prints the secret, which is not shown again."""
+    with connect(url) as client:
+        webhook = client.add_webhook(target, list(types) or None, description=description)
+    if as_json:
+        print_json(webhook)
+        return
+    click.echo(f"{webhook['id']}  {webhook['url']}")
+    click.echo(f"secret: {webhook['secret']}  (it is not shown again)")
+
+
+@command.command("list")
+@json_option
+@url_option
+def list_all(url: str | None, as_json: bool) -> None:
+    """List webhooks."""
+    with connect(url) as client:
+        found = client.webhooks()
+    if as_json:
+        print_json(found)
+        return
+    print_table(("id", "url", "events", "state", "failing", "last delivered"), map(_row, found))
+
+
+@command.command("remove")
+@click.argument("webhook_id")
+@url_option
+def remove(url: str | None, webhook_id: str) -> None:
+    """Remove a webhook, and what waits for it."""
+    with connect(url) as client:
+        client.remove_webhook(webhook_id)
+
+
+@command.command("ping")
+@click.argument("webhook_id")
+@url_option
+def ping(url: str | None, webhook_id: str) -> None:
+    """Send a test; `explainery webhooks deliveries` says what became of it."""
+    with connect(url) as client:
+        click.echo(client.ping_webhook(webhook_id)["id"])
+
+
+@command.command("deliveries")
+@click.argument("webhook_id")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, newest first.")
+@json_option
+@url_option
+def deliveries(url: str | None, as_json: bool, webhook_id: str, limit: int) -> None:
+    """List what was delivered, what waits, and what failed."""
+    with connect(url) as client:
+        found = client.webhook_deliveries(webhook_id, limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    columns = ("id", "type", "status", "attempts", "answer", "tried", "next try")
+    print_table(columns, ([_cell(each[name]) for name in _SHOWN] for each in found))
+
+
+_SHOWN = ("id", "type", "status", "attempts", "answer", "tried_at", "next_at")
+
+
+def _row(webhook: dict[str, Any]) -> list[str]:
+    types = ", ".join(name.partition(".")[2] for name in webhook["types"])
+    state = f"disabled: {webhook['disabled_reason']}" if webhook["disabled_at"] else "on"
+    return [webhook["id"], webhook["url"], types, state, str(webhook["failing"]), _cell(webhook["delivered_at"])]
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else str(value)

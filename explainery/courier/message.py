@@ -1,0 +1,35 @@
+"""What is sent: a thin body by Standard Webhooks, and beside it the attributes of CloudEvents 1.0 (HTTP, binary mode)."""
+
+from __future__ import annotations
+
+import json
+
+import explainery
+from explainery.contract.events import attributes, data, rfc3339
+from explainery.contract.webhooks import signature
+from explainery.store.webhooks import Errand
+
+
+def body_of(errand: Errand) -> bytes:
+    """The body: type, timestamp, data. The same at every attempt."""
+    told = {"id": errand.hook} if errand.event is None else data(errand.event)
+    document = {"type": errand.type, "timestamp": rfc3339(errand.at_ms), "data": told}
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def headers_of(errand: Errand, body: bytes, timestamp: int) -> dict[str, str]:
+    """The headers, signed for this attempt."""
+    if errand.event is None:
+        about = {"specversion": "1.0", "source": "/v1/webhooks", "type": errand.type, "subject": errand.hook}
+        about["time"] = rfc3339(errand.at_ms)
+    else:
+        about = attributes(errand.event)
+    about["id"] = errand.id  # the same event has the same id here and there
+    return {
+        "content-type": "application/json",
+        "user-agent": f"explainery/{explainery.__version__}",
+        "webhook-id": errand.id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": signature(errand.secret, errand.id, timestamp, body),
+        **{f"ce-{name}": value for name, value in sorted(about.items())},
+    }
