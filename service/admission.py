@@ -122,7 +122,7 @@ def _backgrounds(baseline: Baseline, arrays: dict[str, NDArray[Any]]) -> int | N
         return 1
     count = max((len(array) for name, array in arrays.items() if name.startswith("background/")), default=None)
     fewer = [limit for limit in (baseline.neighbours, baseline.summarise) if limit is not None]
-    return None if count is None else min(count, *fewer)
+    return None if count is None else min((count, *fewer))
 
 
 def check_layer(method: MethodSpec, params: Mapping[str, Any], digest: str, layers_of: LayersOf) -> None:
