@@ -64,8 +64,8 @@ def estimate_of(asked: Asked, past_of: PastOf) -> Estimate:
     return Estimate(
         model_evaluations=values,
         gradient_evaluations=gradients,
-        seconds=round(pace.seconds(prices, expected), 6),
-        least_seconds=round(pace.seconds(prices, expected.model_copy(update=_least(counts))), 6),
+        seconds=round(pace.like(prices, past.of_method, expected), 6),
+        least_seconds=round(pace.like(prices, past.of_method, expected.model_copy(update=_least(counts))), 6),
         seconds_from=basis,
         runs=runs,
         memory_bytes=need_of(asked.rows) + (need or 0) or None,
