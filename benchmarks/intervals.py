@@ -48,7 +48,7 @@ def problems() -> list[Problem]:
     grouped = [np.asarray(part) for part in shap.datasets.corrgroups60()]
     np.random.set_state(state)
     friedman = make_friedman1(2000, n_features=12, noise=0.5, random_state=0)
-    net = MLPRegressor((32, 32), max_iter=400, random_state=0).fit(*friedman)
+    net = MLPRegressor(hidden_layer_sizes=(32, 32), max_iter=400, random_state=0).fit(*friedman)
     return [
         of_trees("breast cancer, boosted trees (30)", cancer.data, cancer.target),
         of_trees("corrgroups60, boosted trees (60)", *grouped),
