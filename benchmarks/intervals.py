@@ -48,7 +48,7 @@ def problems() -> list[Problem]:
     grouped = [np.asarray(part) for part in shap.datasets.corrgroups60()]
     np.random.set_state(state)
     friedman = make_friedman1(2000, n_features=12, noise=0.5, random_state=0)
-    net = MLPRegressor(hidden_layer_sizes=(32, 32), max_iter=400, random_state=0).fit(*friedman)
+    net = MLPRegressor(hidden_layer_sizes=(32, 32), max_iter=1000, random_state=0).fit(*friedman)
     return [
         of_trees("breast cancer, boosted trees (30)", cancer.data, cancer.target),
         of_trees("corrgroups60, boosted trees (60)", *grouped),
@@ -84,7 +84,8 @@ def solve(problem: Problem, method: ModuleType, number: int, samples: int) -> tu
     row = problem.rows[number]
     fx, fb = problem.predict(np.stack([row, problem.baseline]))
     game = Game(Partition({"input": np.arange(len(row))}), float(fx), float(fb), number)
-    steps = method.explain(game, method.SPEC.complete({"samples": samples, "tolerance": 0.0}))
+    apart = {"hierarchy": list(range(len(row)))} if method is owen else {}  # else neighbours would be kept together
+    steps = method.explain(game, method.SPEC.complete({"samples": samples, "tolerance": 0.0, **apart}))
     question = next(steps)
     while True:
         try:

