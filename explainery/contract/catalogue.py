@@ -117,6 +117,8 @@ class CheckSpec(Frozen):
     title: str
     summary: str
     needs: Need = "values"
+    of_output: bool = False
+    """Whether it holds attributions against changes of the output, in its units: of a margin it says nothing."""
     random_only: bool = False
     """Whether it asks nothing where the method is not random."""
     params: tuple[Param, ...] = ()
@@ -177,6 +179,8 @@ class Verdict(Frozen):
     """Memory that opening the file and calling it once took in its trial."""
     layers: tuple[LayerSpec, ...] | None = None
     """Its layers, where it was looked into; offers leave them out: they are published by themselves."""
+    link: str | None = None
+    """The function that makes the output of what its trees sum up to, the margin: logistic or softmax. None: none is known."""
     fixed_rows: int | None = None
     """The only number of rows the file takes at once; None where it takes any."""
 

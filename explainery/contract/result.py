@@ -16,11 +16,16 @@ class _Frozen(BaseModel):
 
 
 class Target(_Frozen):
-    """Which number of the output was explained. `index` is None for a model with a single output column."""
+    """Which number of the output was explained. `index` is None for a model with a single output column.
+
+    `link`: logistic or softmax where the margin was explained that this function makes the output of: attributions,
+    `instance_output` and `baseline_output` are the margin's then. None: the output itself.
+    """
 
     output: str
     index: int | None
     label: str | None = None
+    link: str | None = None
 
 
 class Attribution(_Frozen):
