@@ -61,7 +61,8 @@ class Progress:
     """What a coordinator needs to know to go on. `position`: in the input, behind the last chunk that was planned.
 
     `line`: the number of the next line, from 0; `next` and `head`: the numbers of the next chunk to be planned and of the first
-    that is not done; `summary`: the part in which the sums over all lines so far lie.
+    that is not done; `summary`: the part in which the sums over all lines so far lie; `spent`: jobs whose answers are written,
+    of the last chunk that is done, and which may not have been forgotten yet.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Progress:
     next: int
     head: int
     summary: str
+    spent: tuple[str, ...]
     kept_s: int
 
     @property
@@ -167,6 +169,7 @@ class BatchStore:
             input=record[b"input"].decode(),
             expires_s=int(record[b"expires"]) / 1000,
             summary=record.get(b"summary", b"").decode(),
+            spent=tuple(record.get(b"spent", b"").decode().split()),
             kept_s=self._kept_s if kept is None else kept.seconds,
             **{name: int(record[name.encode()]) for name in ("total", "position", "line", "next", "head")},
         )

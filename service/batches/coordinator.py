@@ -65,6 +65,7 @@ class Coordinator:
             desk=self._desk,
             reader=self._reader,
             keep_s=min(settings.lease_s / 4, 1.0),
+            chunk_lines=settings.chunk_lines,
         )
 
     def run(self) -> None:

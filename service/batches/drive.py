@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -28,10 +28,9 @@ from service.batches.planning import PASSING, Desk, Planned, plan, problem_body,
 from service.batches.summary import Summary
 from service.batches.writing import answered, refused
 
-CHUNK_LINES = 1024
 CHUNK_ROWS = 4096
 CHUNK_BYTES = 4 * 2**20
-"""A chunk ends with the line that passes one of these."""
+"""A chunk ends with the line that passes one of these, or the setting `chunk_lines`."""
 AHEAD = 4
 """Chunks that are worked on at once."""
 FAILURES = {"deadline_exceeded": 504, "time_limit_exceeded": 504, "input_undecodable": 422, "cancel_after_passed": 409}
@@ -51,6 +50,7 @@ class Tools:
     desk: Callable[[str], Desk]
     reader: Callable[[Progress], Reader]
     keep_s: float
+    chunk_lines: int
 
 
 class Drive:
@@ -70,6 +70,7 @@ class Drive:
         self._ended: set[str] = set()
         self._kept_at = time.monotonic()
         self.over = False
+        self._forget(self._at.spent)
 
     def step(self) -> bool:
         """Do what can be done now; whether that was anything."""
@@ -262,7 +263,7 @@ class Drive:
             with tools.files.bytes.writing(self._at.error, suffix) as out:
                 size = sum(out.write(line) for line in refused(self.lease.batch, chunk.first, ids, chunk.refused))
             parts.append(Part(self._at.error, suffix, size))
-        fields: dict[str, str] = {}
+        fields = {"spent": " ".join(chunk.jobs)}
         if chunk.jobs:
             fields["summary"] = f"summary-{suffix}"
             with tools.files.bytes.writing(self._at.output, fields["summary"]) as out:
@@ -292,8 +293,11 @@ class Drive:
             if self._summary_part:
                 self._tools.files.bytes.drop(self._at.output, self._summary_part)
             self._summary_part = summary
-        for job_id in chunk.jobs:
-            self._ended.discard(job_id)
+        self._ended.difference_update(chunk.jobs)
+        self._forget(chunk.jobs)
+
+    def _forget(self, jobs: Iterable[str]) -> None:
+        for job_id in jobs:
             try:
                 self._tools.bell.ring(self._tools.jobs.forget(job_id))
             except (JobNotFound, JobGone):
@@ -325,7 +329,7 @@ class Drive:
             for position, line in self._read_by().read(stream, self._position, self._line):
                 lines.append(line)
                 rows += _rows(line.body)
-                if len(lines) >= CHUNK_LINES or rows >= CHUNK_ROWS or position - self._position >= CHUNK_BYTES:
+                if len(lines) >= self._tools.chunk_lines or rows >= CHUNK_ROWS or position - self._position >= CHUNK_BYTES:
                     break
         return lines, position
 
