@@ -71,6 +71,10 @@ class Settings:
         "comma-separated seconds",
     )
     webhook_timeout_s: float = _setting(15.0, "Longest that a webhook's target may take to answer.", "seconds", 0.1)
+    files: str = _setting("", "Files of batches: a folder or an fsspec URL. Default: <home>/files.", "folder or URL")
+    file_ttl_s: int = _setting(30 * 86400, "How long a file is kept, and a batch after its end.", "seconds", 60)
+    chunk_lines: int = _setting(1024, "Lines of a batch that are planned, and later written, at once.", "lines", 1)
+    max_file_bytes: int = _setting(4 * 2**30, "Largest file that may be uploaded.", "bytes", 1)
     idempotency_ttl_s: int = _setting(86400, "How long an Idempotency-Key is remembered.", "seconds", 1)
     max_body_bytes: int = _setting(64 * 2**20, "Largest request body.", "bytes", 1)
     max_rows: int = _setting(4096, "Most rows one job may have.", "rows", 1)
@@ -147,6 +151,11 @@ class Settings:
     def payloads_url(self) -> str:
         """The payload store, the default applied."""
         return self.payloads or str(self.home / "payloads")
+
+    @property
+    def files_url(self) -> str:
+        """Where files of batches lie, the default applied."""
+        return self.files or str(self.home / "files")
 
     @property
     def weights(self) -> dict[str, float]:

@@ -10,12 +10,14 @@ from apiflask import APIFlask
 import explainery
 from explainery.settings import Settings, load
 from explainery.store.backgrounds import Backgrounds
+from explainery.store.batches import BatchStore
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
 from explainery.store.comparisons import ComparisonStore
 from explainery.store.connection import connect
 from explainery.store.events import EventStore
 from explainery.store.figures import look
+from explainery.store.files import FileStore
 from explainery.store.hub import Hub
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
@@ -31,10 +33,12 @@ from service.problems import register_problems
 from service.routes import (
     anytime,
     backgrounds,
+    batches,
     comparisons,
     estimates,
     explanations,
     figures,
+    files,
     health,
     kserve_v1,
     methods,
@@ -71,6 +75,8 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         results,
         anytime,
         backgrounds,
+        files,
+        batches,
         figures,
         models,
         methods,
@@ -102,6 +108,8 @@ def join(settings: Settings) -> Parts:
         events=events,
         hub=hub,
         webhooks=WebhookStore(redis, settings),
+        files=FileStore(redis, settings),
+        batches=BatchStore(redis, settings),
         bell=Bell(settings),
         metrics=Metrics(partial(look, redis), catalogue, hub.open_streams),
         drawings=Drawings(),

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from explainery.contract.batches import Batch, BatchRequest, FileObject
 from explainery.contract.catalogue import CheckSpec, MethodSpec, ModelEntry
 from explainery.contract.comparison import ComparisonRequest
 from explainery.contract.job import BackgroundRequest, Job, JobRequest, JobState, RefineRequest
@@ -30,6 +31,9 @@ MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (WebhookRequest, "validation"),
     (Webhook, "serialization"),
     (Delivery, "serialization"),
+    (BatchRequest, "validation"),
+    (Batch, "serialization"),
+    (FileObject, "serialization"),
 )
 TEXT = {"type": "string"}
 NULL_OR_TEXT = {"type": ["string", "null"]}
@@ -85,6 +89,17 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "list_deliveries": [
         {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}},
     ],
+    "list_files": [
+        {"name": "after", "in": "query", "schema": TEXT, "description": "The last id of the page before."},
+        {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 10000, "default": 100}},
+        {"name": "purpose", "in": "query", "schema": {"type": "string", "enum": ["batch", "batch_output"]}},
+        {"name": "order", "in": "query", "schema": {"type": "string", "enum": ["asc", "desc"], "default": "desc"}},
+    ],
+    "create_batch": [SUBMITTED[0]],
+    "list_batches": [
+        {"name": "after", "in": "query", "schema": TEXT, "description": "The last id of the page before."},
+        {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}},
+    ],
     "list_explanations": [
         {"name": "status", "in": "query", "schema": {"type": "string", "enum": [state.value for state in JobState]}},
         {"name": "model", "in": "query", "schema": TEXT},
@@ -97,6 +112,8 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
 PARAMETERS |= {name: [SYNC_PREFER, *SUBMITTED] for name in ("explain_v1", "predict_v1", "infer_v2", "explain_torchserve")}
 BODIES = {
     "add_webhook": ("application/json", "WebhookRequest"),
+    "upload_file": ("multipart/form-data", "NewFile"),
+    "create_batch": ("application/json", "BatchRequest"),
     "submit_explanation": ("application/json", "JobRequest"),
     "estimate_explanation": ("application/json", "JobRequest"),
     "submit_comparison": ("application/json", "ComparisonRequest"),
@@ -127,6 +144,11 @@ def infer_answers(json: str, binary: str) -> dict[Any, Any]:
     """The responses of the Open Inference Protocol: JSON, or the JSON object with tensors as bytes after it."""
     content: dict[str, Any] = {json: {"schema": {"$ref": REF + "V2Answer"}}, binary: {}}
     return {200: {"description": "The answer.", "content": content}, 202: {"description": "Accepted.", "content": {}}}
+
+
+def content_answers() -> dict[Any, Any]:
+    """The responses of a file's content: its bytes."""
+    return {200: {"description": "The bytes.", "content": {"application/octet-stream": {}}}}
 
 
 def stream_answers() -> dict[Any, Any]:
@@ -225,6 +247,7 @@ def _own_schemas() -> dict[str, Any]:
                 "notes": _list(TEXT),
             }
         ),
+        **_batch_schemas(),
         "NewWebhook": {"allOf": [{"$ref": REF + "Webhook"}, _object({"secret": TEXT})]},
         "WebhookList": _object({"webhooks": _list({"$ref": REF + "Webhook"})}),
         "DeliveryList": _object({"deliveries": _list({"$ref": REF + "Delivery"})}),
@@ -250,6 +273,40 @@ def _own_schemas() -> dict[str, Any]:
         ),
         **_protocol_schemas(),
         "Health": _object({"status": TEXT, "workers": {"type": "integer"}}),
+    }
+
+
+def _batch_schemas() -> dict[str, Any]:
+    """Schemas of files and batches."""
+    pages = {"object": TEXT, "first_id": NULL_OR_TEXT, "last_id": NULL_OR_TEXT, "has_more": TRUTH}
+    new = {"purpose": {"type": "string", "enum": ["batch"]}, "file": {"type": "string", "format": "binary"}}
+    number, free = {"type": "number"}, {"type": "object"}
+    feature = {
+        "feature": TEXT,
+        **dict.fromkeys(("mean_absolute", "mean", "min", "max"), number),
+        "quantiles": {"type": "object", "additionalProperties": number},
+        "direction": {
+            "type": ["number", "null"],
+            "description": "Rank correlation of value and attribution.",
+        },
+    }
+    count = {"type": "integer"}
+    group = {
+        "model": free,
+        "method": TEXT,
+        "target": free,
+        "input": TEXT,
+        "rows": count,
+        "sampled": count,
+        "features": _list(_object(feature)),
+    }
+    summary = {"batch_id": TEXT, "status": TEXT, "complete": TRUTH, "rows": count, "left_out": count}
+    return {
+        "NewFile": {**_object(new), "required": ["purpose", "file"]},
+        "FileList": _object({**pages, "data": _list({"$ref": REF + "FileObject"})}),
+        "DeletedFile": _object({"id": TEXT, "object": TEXT, "deleted": TRUTH}),
+        "BatchList": _object({**pages, "data": _list({"$ref": REF + "Batch"})}),
+        "BatchSummary": _object({**summary, "groups": _list(_object(group))}),
     }
 
 

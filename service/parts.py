@@ -9,10 +9,12 @@ from flask import current_app
 
 from explainery.settings import Settings
 from explainery.store.backgrounds import Backgrounds
+from explainery.store.batches import BatchStore
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
 from explainery.store.comparisons import ComparisonStore
 from explainery.store.events import EventStore
+from explainery.store.files import FileStore
 from explainery.store.hub import Hub
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
@@ -39,6 +41,8 @@ class Parts:
     events: EventStore
     hub: Hub
     webhooks: WebhookStore
+    files: FileStore
+    batches: BatchStore
     bell: Bell
     metrics: Metrics
     drawings: Drawings

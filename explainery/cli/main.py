@@ -17,6 +17,7 @@ COMMANDS = {
     "plot": "plot",
     "jobs": "jobs",
     "watch": "watch",
+    "batch": "batch",
     "webhooks": "webhooks",
     "models": "models",
     "methods": "methods",
@@ -27,6 +28,7 @@ COMMANDS = {
     "worker": "worker",
     "serve": "serve",
     "courier": "courier",
+    "coordinator": "coordinator",
     "version": "version",
 }
 """Command -> file in this folder; the command is the attribute `command` of that file. In the order of the help."""

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import httpx
 
+from explainery.client.batches import Batches, Files
 from explainery.client.body import rows
 from explainery.client.events import Event, listen
 from explainery.client.outcome import ExplanationResult, read_job, read_result
@@ -40,6 +41,8 @@ class Client:
     def __init__(self, base_url: str = "http://127.0.0.1:8080", *, timeout_s: float = 30.0, retries: int = 4) -> None:
         self._transport = Transport(base_url, timeout_s, retries)
         self._retries = retries
+        self.files = Files(self._transport)
+        self.batches = Batches(self._transport, self.files)
 
     def submit(
         self,

@@ -280,6 +280,36 @@ class TooManyWebhooks(ExplaineryError):
     code = "too_many_webhooks"
 
 
+class FileNotFound(ExplaineryError):
+    """There is no such file, or no longer, or it is another tenant's."""
+
+    code = "file_not_found"
+
+
+class FileInUse(ExplaineryError):
+    """A batch that has not ended reads the file."""
+
+    code = "file_in_use"
+
+
+class InvalidFile(RequestRefused):
+    """What was uploaded is no file that a batch can read."""
+
+    code = "invalid_file"
+
+
+class BatchNotFound(ExplaineryError):
+    """There is no such batch, or no longer, or it is another tenant's."""
+
+    code = "batch_not_found"
+
+
+class BatchEnded(ExplaineryError):
+    """The batch has ended already."""
+
+    code = "batch_ended"
+
+
 class StoreUnavailable(ExplaineryError):
     """Redis does not answer, or refuses writes."""
 

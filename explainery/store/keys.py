@@ -69,6 +69,16 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | posts:<webhook> | sorted set, delivery that waits by when it is due (ms) | when empty | spread, ping, lease, settle, unhook |
 | posting | sorted set, webhook by when its first delivery is due (ms) | when empty | spread, ping, lease, settle, unhook |
 | posted:<webhook> | sorted set, the newest deliveries by when they were made (ms) | a week after the last | spread, ping, unhook |
+| files:<tenant> | sorted set, file by when it was made (ms) | when empty | shelve, discard |
+| file:<file> | hash: a file of a batch: tenant, name, bytes, purpose, format, when it was made and is to go | with the file | shelve, discard, end_batch |
+| parts:<file> | list, what an output file is made of: name and bytes | with the file | note_batch |
+| readers:<file> | set, batches that read the file | when empty | open_batch, end_batch |
+| files_due | sorted set, file by when it is to be deleted (ms) | when empty | shelve, discard, end_batch |
+| batches:<tenant> | sorted set, batch by when it was made (ms) | when empty | open_batch |
+| batch:<batch> | hash: a batch: what was asked, its status, counts and times, how far it is, whose it is and until when | file_ttl_s after its end | open_batch, take_batch, note_batch, stop_batch, end_batch |
+| chunks:<batch> | hash, number of a stretch of the input that is being worked on -> JSON: where it lies, its jobs and what they answer | when empty | note_batch, end_batch |
+| open_batches | sorted set, batch that has not ended by the end of its coordinator's lease (ms) | when empty | open_batch, take_batch, note_batch, end_batch |
+| batch_once:<key> | string, the batch that was made under an idempotency key of a tenant, and a fingerprint of what was asked | idempotency_ttl_s after it was made | open_batch |
 | changes | pub/sub channel: the id of a job that changed, and its state (none: forgotten) | - | every step |
 
 Indexes are ordered by admission, not by time: the order is unique, so a page never repeats or skips a job.
