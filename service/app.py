@@ -29,6 +29,7 @@ from service.logs import request_log
 from service.metrics import Metrics
 from service.openapi import document
 from service.parts import Parts
+from service.plain_name import PlainName
 from service.problems import register_problems
 from service.routes import (
     anytime,
@@ -60,6 +61,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     """
     no_files: Any = None  # Flask takes None, APIFlask's annotation does not say so
     app = APIFlask("service", title="Explainery", version=explainery.__version__, docs_path=None, static_folder=no_files)
+    app.url_map.converters["plain"] = PlainName
     app.extensions["explainery"] = join(settings or load())
     app.config["MAX_CONTENT_LENGTH"] = app.extensions["explainery"].settings.max_body_bytes
     app.config["OPENAPI_VERSION"] = "3.1.0"
