@@ -19,7 +19,7 @@ from service.admission import Admitted, Terms, admit
 from service.estimating import check_cost
 from service.faults import fault
 from service.parts import Parts
-from service.tenant import HEADER, read_tenant
+from service.tenant import tenant_now
 
 
 @dataclass(eq=False)
@@ -70,7 +70,7 @@ def entry_of(
     A request that repeats an earlier one is not checked again: the model may be gone by now, and its job is there all the same.
     Raises InvalidIdempotencyKey and what `check` raises.
     """
-    tenant = read_tenant(request.headers.get(HEADER))
+    tenant = tenant_now()
     key = idempotency.read_key(request.headers.get(idempotency.HEADER))
     cancel_after_s = cancel_after.read_cancel_after(request.headers.get(cancel_after.HEADER))
     once = idempotency.once_of(key, tenant, f"{request.method} {request.path}", asked, part)
@@ -85,7 +85,7 @@ def entry_of(
 
 def admitted_now(context: Parts, asked: JobRequest, job_id: str) -> Admitted:
     """The job as it would enter, with its estimate, whatever that is. Raises what `admit` raises."""
-    tenant = read_tenant(request.headers.get(HEADER))
+    tenant = tenant_now()
     shelf = context.shelf()
     terms = Terms(tenant, g.request_id, context.settings.max_rows, context.settings.dedupe, context.catalogue.device)
     stored = partial(_stored, context, tenant)

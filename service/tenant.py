@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from flask import request
+
 from explainery.contract.errors import RequestRefused
 from explainery.contract.job import DEFAULT_TENANT, is_tenant
 
@@ -16,3 +18,8 @@ def read_tenant(header: str | None) -> str:
         fault = {"loc": f"header.{HEADER}", "msg": "must be letters, digits, '.', '_' or '-', at most 64"}
         raise RequestRefused(f"The header {HEADER} {fault['msg']}.", [fault])
     return header
+
+
+def tenant_now() -> str:
+    """The tenant of the current request. Raises RequestRefused."""
+    return read_tenant(request.headers.get(HEADER))

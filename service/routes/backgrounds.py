@@ -15,7 +15,7 @@ from service.baselines import read_background
 from service.body import read_json
 from service.openapi import answers
 from service.parts import parts
-from service.tenant import HEADER, read_tenant
+from service.tenant import tenant_now
 from service.validation import validated
 
 blueprint = APIBlueprint("backgrounds", __name__, url_prefix="/v1/backgrounds", tag="backgrounds")
@@ -62,7 +62,7 @@ def forget_background(background_id: str) -> Response:
 
 
 def _tenant() -> str:
-    return read_tenant(request.headers.get(HEADER))
+    return tenant_now()
 
 
 def _document(background_id: str, blob: bytes) -> dict[str, Any]:

@@ -71,22 +71,24 @@ if once then
   redis.call('HSET', once, 'job', id, 'fingerprint', ARGV[17])
   redis.call('PEXPIRE', once, IDEMPOTENCY_TTL)
 end
-local order = redis.call('INCR', key('sequence'))
+local order, place = redis.call('INCR', key('sequence')), redis.call('INCR', key('sequence', tenant))
 local pace = redis.call('HGET', key('pace'), group .. '|' .. ARGV[12]) or START_PACE
 local cost = other and 0 or math.max(1, math.ceil(pace * ARGV[13]))
-local job = { id = id, state = 'queued', group = group, model = ARGV[3], tenant = tenant, priority = priority, order = order,
+local job = { id = id, state = 'queued', group = group, model = ARGV[3], tenant = tenant, priority = priority, order = order, place = place,
   cost = cost, created = now, size = other and 0 or ARGV[10], fence = 0, losses = '0', attempts = '0',
   content = content ~= '' and content, tag = other and 0 or promise(tenant, priority, cost) }
 redis.call('HSET', key('job', id), 'spec', ARGV[8], 'state', 'queued', 'group', group, 'model', ARGV[3], 'rows', ARGV[5],
-  'order', order, 'tag', job.tag, 'cost', cost, 'effort', ARGV[13], 'method', ARGV[12], 'tenant', tenant, 'priority', priority,
+  'order', order, 'place', place, 'tag', job.tag, 'cost', cost, 'effort', ARGV[13], 'method', ARGV[12], 'tenant', tenant, 'priority', priority,
   'size', job.size, 'created', now, 'fence', 0, 'attempts', 0, 'losses', 0, 'failures', 0, 'revision', 1)
 if content ~= '' then redis.call('HSET', key('job', id), 'content', content) end
 redis.call('ZADD', key('jobs'), order, id)
+redis.call('ZADD', key('jobs', tenant), place, id)
 redis.call('ZADD', key('state', 'queued'), order, id)
-redis.call('ZADD', key('model', job.model), order, id)
+redis.call('ZADD', key('state', mine(job, 'queued')), place, id)
+redis.call('ZADD', key('model', mine(job, job.model)), place, id)
 if ARGV[4] ~= '' then
   redis.call('HSET', key('job', id), 'decision', ARGV[4])
-  redis.call('ZADD', key('decision', ARGV[4]), order, id)
+  redis.call('ZADD', key('decision', mine(job, ARGV[4])), place, id)
 end
 if ARGV[7] ~= '' then
   job.deadline = now + ARGV[7]

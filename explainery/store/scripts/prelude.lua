@@ -27,7 +27,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local CLASSES = { 'interactive', 'batch' }
 local FIELDS = { 'state', 'group', 'model', 'decision', 'rows', 'order', 'deadline', 'worker', 'fence', 'losses', 'failures',
-  'tenant', 'priority', 'cost', 'tag', 'spot', 'follows', 'content', 'result_of', 'created', 'size', 'attempts', 'quarantined', 'cancel_at' }
+  'tenant', 'priority', 'cost', 'tag', 'spot', 'follows', 'content', 'result_of', 'created', 'size', 'attempts', 'quarantined', 'cancel_at', 'place' }
 
 -- The record as a table (missing fields are false), or nil.
 local function fetch(id)
@@ -212,6 +212,9 @@ local function hurry(job)
   if in_line then stand(job, 'line') end
 end
 
+-- A tenant's lists of its own jobs, in the order of its own admissions: they tell it nothing of anybody else's.
+local function mine(job, name) return job.tenant .. ':' .. name end
+
 -- The only way from one state to another.
 local function move(job, to, ...)
   local from = job.state
@@ -220,6 +223,8 @@ local function move(job, to, ...)
   end
   redis.call('ZREM', key('state', from), job.id)
   redis.call('ZADD', key('state', to), job.order, job.id)
+  redis.call('ZREM', key('state', mine(job, from)), job.id)
+  redis.call('ZADD', key('state', mine(job, to)), job.place or job.order, job.id)
   if from == 'queued' then leave_queue(job) end
   if to == 'queued' then enter_queue(job) end
   if to == 'running' then add('running_of', job.tenant, 1) end
@@ -295,10 +300,20 @@ end
 
 --- The end
 
+-- That an id existed is for its own tenant to know.
+local function remember(job)
+  redis.call('SET', key('gone', job.id), '@' .. job.tenant, 'PX', TOMBSTONE_TTL)
+end
+
+local function owner_of(id)
+  local said = redis.call('GET', key('gone', id))
+  return said and string.sub(said, 2)
+end
+
 local function end_record(job)
   redis.call('PEXPIRE', key('job', job.id), RECORD_TTL)
   redis.call('ZADD', key('ending'), now + RESULT_TTL, job.id)
-  redis.call('SET', key('gone', job.id), '1', 'PX', TOMBSTONE_TTL)
+  remember(job)
   local ended = key('ended', math.floor(now / 10000))
   redis.call('INCR', ended)
   redis.call('PEXPIRE', ended, 120000)
@@ -520,11 +535,11 @@ local function forget(job)
   end
   forget_sameness(job)
   redis.call('ZREM', key('ending'), job.id)
-  redis.call('ZREM', key('jobs'), job.id)
-  redis.call('ZREM', key('state', job.state), job.id)
-  redis.call('ZREM', key('model', job.model), job.id)
-  if job.decision then redis.call('ZREM', key('decision', job.decision), job.id) end
-  redis.call('SET', key('gone', job.id), '1', 'PX', TOMBSTONE_TTL)
+  for _, name in ipairs({ job.tenant, false }) do redis.call('ZREM', key('jobs', name or nil), job.id) end
+  for _, name in ipairs({ job.state, mine(job, job.state) }) do redis.call('ZREM', key('state', name), job.id) end
+  redis.call('ZREM', key('model', mine(job, job.model)), job.id)
+  if job.decision then redis.call('ZREM', key('decision', mine(job, job.decision)), job.id) end
+  remember(job)
   tell(job, 'forgotten', redis.call('HGET', key('job', job.id), 'revision') or 0)
   redis.call('DEL', key('job', job.id))
   return inherited
