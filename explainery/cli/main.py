@@ -27,6 +27,8 @@ COMMANDS = {
     "worker": "worker",
     "serve": "serve",
     "courier": "courier",
+    "keys": "keys",
+    "tenants": "tenants",
     "version": "version",
 }
 """Command -> file in this folder; the command is the attribute `command` of that file. In the order of the help."""

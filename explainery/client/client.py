@@ -19,6 +19,7 @@ from explainery.client.problems import JobFailed, ServiceError, WaitTimedOut
 from explainery.client.transport import Transport
 from explainery.contract.estimate import Estimate
 from explainery.contract.job import Job
+from explainery.settings import text
 
 if TYPE_CHECKING:
     from explainery.client.body import Inputs
@@ -34,11 +35,20 @@ _SAFETENSORS = "application/vnd.safetensors"
 class Client:
     """A client of one service. Safe to share between threads; close it, or use it in a `with` block.
 
-    Every method raises ServiceError for a problem the service states and ServiceUnreachable when nobody answers.
+    `api_key`: an API key, or a token of your identity provider; EXPLAINERY_API_KEY (or the file that EXPLAINERY_API_KEY_FILE
+    names) when not given. Every method raises ServiceError for a problem the service states and ServiceUnreachable when nobody
+    answers.
     """
 
-    def __init__(self, base_url: str = "http://127.0.0.1:8080", *, timeout_s: float = 30.0, retries: int = 4) -> None:
-        self._transport = Transport(base_url, timeout_s, retries)
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8080",
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 30.0,
+        retries: int = 4,
+    ) -> None:
+        self._transport = Transport(base_url, timeout_s, retries, text("api_key") if api_key is None else api_key)
         self._retries = retries
 
     def submit(

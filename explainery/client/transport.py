@@ -19,11 +19,11 @@ _LONGEST_PAUSE_S = 5.0
 class Transport:
     """Requests to one service. `timeout_s`: how long an answer may take; `retries`: how often a request is tried again."""
 
-    def __init__(self, base_url: str, timeout_s: float, retries: int) -> None:
+    def __init__(self, base_url: str, timeout_s: float, retries: int, api_key: str | None = None) -> None:
         self._base_url = base_url.rstrip("/")
         self._timeout_s = timeout_s
         self._retries = retries
-        self._http = httpx.Client(base_url=self._base_url, timeout=timeout_s)
+        self._http = httpx.Client(base_url=self._base_url, timeout=timeout_s, headers=_who(api_key))
 
     def get(self, path: str, *, wait_s: float = 0.0, **options: Any) -> httpx.Response:
         """Read. Connection errors and 503 are tried again, after `Retry-After` or a growing pause."""
@@ -87,6 +87,10 @@ class Transport:
         except httpx.TransportError as error:
             kind = "took too long" if isinstance(error, httpx.TimeoutException) else "broke off"
             raise ServiceUnreachable(f"The connection to {self._base_url} {kind}") from error
+
+
+def _who(api_key: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
 
 def _checked(response: httpx.Response) -> httpx.Response:

@@ -29,10 +29,10 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | queued | hash, priority -> jobs that wait | when empty | every step that starts or ends a wait |
 | queued_us | hash, priority -> estimated microseconds of compute that wait | when empty | every step that starts or ends a wait |
 | sums | hash, input_bytes -> bytes of inputs of jobs that have not ended | when empty | admit, every step that ends a job |
-| pace | hash, group and method -> microseconds per evaluation | a week after the last job | finish |
+| pace | hash, tenant, group and method -> microseconds per evaluation | a week after the last job | finish |
 | loads | hash, group -> milliseconds its model took to load | a week after the last load | loaded |
 | comparison:<id> | string, JSON: the jobs of a comparison; "gone" once it was deleted | tombstone_ttl_s | the API |
-| runs:<kind> | list, what the last jobs of a kind took: calls, rows, seconds; a kind is a model's digest and a device, and perhaps a method and a shape | a week after the last job | the worker that did it, once it has ended |
+| runs:<kind> | list, what the last jobs of a kind took: calls, rows, seconds; a kind is a tenant, a model's digest and a device, and perhaps a method and a shape | a week after the last job | the worker that did it, once it has ended |
 | bells | hash, whom it was rung for (a worker, or any) -> bells not yet answered | when empty, or a minute after the last bell | admit, claim, reap, release |
 | rung | sorted set, whom by the time of its last bell (ms) | when empty, or a minute after the last bell | admit, claim, reap, release |
 | awake | sorted set, worker by its last look at the lines (ms) | when empty, or a minute after the last look | claim, release, reap |
@@ -48,6 +48,16 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | quarantine | sorted set, id of a job that workers died of by the time it was put aside (ms) | when empty | release, reap, forget |
 | deaths | hash, group -> workers that died with it since its last success | when empty, or a week after the last death | release, reap, finish |
 | banned | hash, group -> JSON: since when, deaths and last exit of a model that is quarantined | when empty | release, reap, unban |
+| open_of | hash, tenant -> its jobs that have not ended | when empty | admit, every step that ends a job |
+| open_us | hash, tenant -> microseconds of compute its open jobs are estimated to take | when empty | admit, every step that ends a job |
+| stored | hash, job -> bytes of inputs and result that are stored for it | when empty | admit, finish, every step that ends a job, forget, reap |
+| stored_of | hash, tenant -> bytes stored for its jobs | when empty | admit, finish, every step that ends a job, forget, reap |
+| spent:<tenant>:<day> | integer, microseconds of compute that a tenant spent on a day (UTC, since 1970) | two days | every step that ends a job |
+| arrivals:<tenant> | integer, when a tenant may have made all its requests of a minute at once again (microseconds) | a minute after the last request | meter |
+| tenant:<tenant> | hash: the fields of a tenant's policy that are its own | never: an operator's | tenants set, tenants forget |
+| tenants | set, tenants with a policy of their own | when empty | tenants set, tenants forget |
+| apikey:<id> | hash: digest of an API key, its name, tenant, role, when it was created, expires and was used last (ms) | never: until it is revoked | keys create, keys revoke, meter |
+| apikeys | sorted set, id of an API key by when it was created (ms) | when empty | keys create, keys revoke |
 | sequence | integer, the order of admission of the last job; and sequence:<tenant>, of the tenant's last | never | admit |
 | ended:<bucket> | integer, jobs that ended in ten seconds | two minutes | every step that ends a job |
 | counts | hash, what happened -> how often | never: a few dozen fields | every step |

@@ -13,6 +13,7 @@ from explainery.contract.tensors import pack, unpack
 from service.answers import accepted, json_answer
 from service.baselines import read_background
 from service.body import read_json
+from service.caller import quota_now
 from service.openapi import answers
 from service.parts import parts
 from service.tenant import tenant_now
@@ -32,7 +33,7 @@ def store_background() -> Response:
     blob = pack(read_background(asked.rows, card, context.settings.max_rows, "rows").arrays)
     if len(blob) > context.settings.background_bytes:
         raise PayloadTooLarge("The background is too large; send fewer rows.", context.settings.background_bytes, "bytes")
-    known = context.backgrounds.put(_tenant(), blob)
+    known = context.backgrounds.put(_tenant(), blob, quota_now().bytes)
     headers = {"Location": f"{request.script_root}/v1/backgrounds/{known}"}
     return json_answer(_document(known, blob), status=201, headers=headers)
 

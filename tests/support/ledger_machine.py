@@ -667,6 +667,15 @@ class LedgerMachine(RuleBasedStateMachine):
         assert image.numbers("queued_us") == +cost
         still_open = [*waiting, *image.rows("running")]
         assert image.numbers("sums").get("input_bytes", 0) == sum(int(record["size"]) for record in still_open)
+        for tenant in TENANTS:
+            mine = [record for record in still_open if record["tenant"] == tenant]
+            assert image.numbers("open_of").get(tenant, 0) == len(mine)
+            assert image.numbers("open_us").get(tenant, 0) == sum(int(record["cost"]) for record in mine)
+            stored = [
+                record["tenant"] == tenant and image.numbers("stored").get(name, 0) for name, record in image.records.items()
+            ]
+            assert image.numbers("stored_of").get(tenant, 0) == sum(stored)
+        assert set(image.at("stored")) <= set(image.records)
         aging = {job_id: float(record["created"]) for job_id, record in image.records.items() if _ages(record)}
         assert image.at("aging") == aging
         if self.reaped:

@@ -56,7 +56,10 @@ for _, id in ipairs(due('ending')) do
   else
     for _, kind in ipairs({ 'ending', 'jobs', 'quarantine' }) do redis.call('ZREM', key(kind), id) end
     local tenant = owner_of(id)
-    if tenant then redis.call('ZREM', key('jobs', tenant), id) end
+    if tenant then
+      redis.call('ZREM', key('jobs', tenant), id)
+      hold_bytes(id, tenant, 0)
+    end
     for state in pairs(ALLOWED) do
       redis.call('ZREM', key('state', state), id)
       if tenant then redis.call('ZREM', key('state', tenant .. ':' .. state), id) end
