@@ -87,7 +87,7 @@ def admit(
     check_value_function(choice.spec, baseline)
     backgrounds = _backgrounds(baseline, baseline_arrays)
     checks = tuple((shelf.checks[each.check], each.params) for each in quality)
-    asked = Asked(entry, choice, rows, target, backgrounds, request.priority, terms.device, checks)
+    asked = Asked(entry, choice, rows, target, backgrounds, request.priority, terms.device, checks, terms.tenant)
     estimate = estimate_of(asked, past_of)
     spec = JobSpec(
         id=job_id,

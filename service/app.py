@@ -9,6 +9,7 @@ from apiflask import APIFlask
 
 import explainery
 from explainery.settings import Settings, load
+from explainery.store.access import KeyStore
 from explainery.store.backgrounds import Backgrounds
 from explainery.store.batches import BatchStore
 from explainery.store.bell import Bell
@@ -22,9 +23,11 @@ from explainery.store.hub import Hub
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.runs import RunStore
+from explainery.store.tenants import TenantStore
 from explainery.store.watch import Watcher
 from explainery.store.webhooks import WebhookStore
 from service.figures import Drawings
+from service.guard import guard_requests
 from service.logs import request_log
 from service.metrics import Metrics
 from service.openapi import document
@@ -67,6 +70,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     app.config["OPENAPI_VERSION"] = "3.1.0"
     app.spec_processor(document)
     trace_requests(app)
+    guard_requests(app)
     register_problems(app)
     for routes in (
         explanations,
@@ -116,4 +120,6 @@ def join(settings: Settings) -> Parts:
         metrics=Metrics(partial(look, redis), catalogue, hub.open_streams),
         drawings=Drawings(),
         log=request_log(),
+        keys=KeyStore(redis),
+        tenants=TenantStore(redis, settings),
     )

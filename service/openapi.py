@@ -118,6 +118,24 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
 }
 """Parameters by operation, besides those of the path."""
 PARAMETERS |= {name: [SYNC_PREFER, *SUBMITTED] for name in ("explain_v1", "predict_v1", "infer_v2", "explain_torchserve")}
+SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key (`exk_…`), or a token of the identity provider. Asked for where EXPLAINERY_AUTH is on.",
+    },
+    "api_key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Api-Key",
+        "description": "An API key.",
+    },
+}
+"""How callers show who they are. Where EXPLAINERY_AUTH is off nobody is asked."""
+CALLERS = (401, 403)
+"""What every operation may say to who calls it."""
+OPEN_OPERATIONS = {"get_health", "get_readiness", "get_liveness_v1", "get_live_v2", "get_ready_v2"}
+"""Those that never ask."""
 BODIES = {
     "add_webhook": ("application/json", "WebhookRequest"),
     "upload_file": ("multipart/form-data", "NewFile"),
@@ -178,7 +196,8 @@ def document(spec: Any) -> Any:
     schemas = {**described["$defs"], **_own_schemas()}
     _as_the_wire_writes(schemas)
     spec["tags"] = [{"name": name} for name in dict.fromkeys(tag["name"] for tag in spec["tags"])]
-    spec["components"] = {"schemas": schemas, "responses": {"Problem": _problem_response()}}
+    spec["components"] = {"schemas": schemas, "responses": {"Problem": _problem_response()}, "securitySchemes": SCHEMES}
+    spec["security"] = [{}, *({name: []} for name in SCHEMES)]
     for path, verb, operation in ((path, *each) for path, verbs in spec["paths"].items() for each in verbs.items()):
         if "operationId" not in operation:
             continue
@@ -190,6 +209,8 @@ def document(spec: Any) -> Any:
         for answer in operation["responses"].values() if links_of(name) else ():
             answer["links"] = links_of(name)
         operation["responses"] |= _refusals(name)
+        if name in OPEN_OPERATIONS:
+            operation["security"] = []
         if name in BODIES:
             media_type, schema = BODIES[name]
             examples = {"examples": body_examples(name)} if body_examples(name) else {}
@@ -230,6 +251,7 @@ def _own_schemas() -> dict[str, Any]:
                 "unit": TEXT,
                 "state": TEXT,
                 "job_error": {"type": ["object", "null"]},
+                "violated-policies": _list(TEXT),
                 "estimate": {"$ref": REF + "Estimate"},
             }
         ),
@@ -413,7 +435,8 @@ def _refusals(operation: str) -> dict[Any, Any]:
     statuses = refusals(operation)
     if statuses is None:
         return {"default": {"$ref": "#/components/responses/Problem"}}
-    return {str(status): {**_problem_response(), "description": PHRASES[status]} for status in statuses}
+    known = sorted({*statuses, *(() if operation in OPEN_OPERATIONS else CALLERS)})
+    return {str(status): {**_problem_response(), "description": PHRASES[status]} for status in known}
 
 
 def _problem_response() -> dict[str, Any]:

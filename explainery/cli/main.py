@@ -29,6 +29,8 @@ COMMANDS = {
     "serve": "serve",
     "courier": "courier",
     "coordinator": "coordinator",
+    "keys": "keys",
+    "tenants": "tenants",
     "version": "version",
 }
 """Command -> file in this folder; the command is the attribute `command` of that file. In the order of the help."""

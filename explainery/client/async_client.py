@@ -7,6 +7,7 @@ from types import TracebackType
 
 from explainery.client.async_transport import AsyncTransport
 from explainery.client.binding import awaiting, awaiting_stream
+from explainery.client.credentials import headers_of
 from explainery.client.operations import backgrounds as of_backgrounds
 from explainery.client.operations import batches as of_batches
 from explainery.client.operations import catalogue as of_catalogue
@@ -28,11 +29,12 @@ class AsyncClient:
         self,
         base_url: str = "http://127.0.0.1:8080",
         *,
+        api_key: str | None = None,
         timeout_s: float = 30.0,
         retries: int = 4,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.transport = AsyncTransport(base_url, timeout_s, retries, headers)
+        self.transport = AsyncTransport(base_url, timeout_s, retries, headers_of(api_key, headers))
 
     submit = awaiting(of_jobs.submit)
     estimate = awaiting(of_jobs.estimate)

@@ -90,7 +90,7 @@ class Explanation(_Frozen):
 
 
 class Cost(_Frozen):
-    """What the job cost. `batch_jobs`: how many jobs shared its batch.
+    """What the job cost. `batch_jobs`: how many jobs of its tenant shared its batch.
 
     `seconds`: on the clock, from when a worker took it. `compute_seconds`: of the worker's time that were this job's, its share
     of calls that jobs shared and its own work between them; None from a worker that does not say.
