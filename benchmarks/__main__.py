@@ -20,6 +20,7 @@ ALL = (
     "memory",
     "quality_verdicts",
     "counterfactuals",
+    "batches",
 )
 
 
