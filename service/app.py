@@ -9,20 +9,25 @@ from apiflask import APIFlask
 
 import explainery
 from explainery.settings import Settings, load
+from explainery.store.access import KeyStore
 from explainery.store.backgrounds import Backgrounds
+from explainery.store.batches import BatchStore
 from explainery.store.bell import Bell
 from explainery.store.catalogue import CatalogueStore
 from explainery.store.comparisons import ComparisonStore
 from explainery.store.connection import connect
 from explainery.store.events import EventStore
 from explainery.store.figures import look
+from explainery.store.files import FileStore
 from explainery.store.hub import Hub
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.runs import RunStore
+from explainery.store.tenants import TenantStore
 from explainery.store.watch import Watcher
 from explainery.store.webhooks import WebhookStore
 from service.figures import Drawings
+from service.guard import guard_requests
 from service.logs import request_log
 from service.metrics import Metrics
 from service.openapi import document
@@ -32,10 +37,12 @@ from service.problems import register_problems
 from service.routes import (
     anytime,
     backgrounds,
+    batches,
     comparisons,
     estimates,
     explanations,
     figures,
+    files,
     health,
     kserve_v1,
     methods,
@@ -63,6 +70,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     app.config["OPENAPI_VERSION"] = "3.1.0"
     app.spec_processor(document)
     trace_requests(app)
+    guard_requests(app)
     register_problems(app)
     for routes in (
         explanations,
@@ -73,6 +81,8 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         results,
         anytime,
         backgrounds,
+        files,
+        batches,
         figures,
         models,
         methods,
@@ -104,8 +114,12 @@ def join(settings: Settings) -> Parts:
         events=events,
         hub=hub,
         webhooks=WebhookStore(redis, settings),
+        files=FileStore(redis, settings),
+        batches=BatchStore(redis, settings),
         bell=Bell(settings),
         metrics=Metrics(partial(look, redis), catalogue, hub.open_streams),
         drawings=Drawings(),
         log=request_log(),
+        keys=KeyStore(redis),
+        tenants=TenantStore(redis, settings),
     )

@@ -6,10 +6,12 @@ from typing import Any
 
 from gunicorn.http import wsgi  # type: ignore[import-untyped]  # gunicorn ships no types
 
+from explainery.exposure import check_exposure
 from explainery.settings import load
 from service.logs import logging_config
 
 _settings = load()
+check_exposure(_settings)
 
 bind = f"{_settings.host}:{_settings.port}"
 # A long poll holds a thread, and threads are cheap; one process keeps one watcher and one set of counters. An event stream

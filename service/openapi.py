@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from explainery.contract.batches import Batch, BatchRequest, FileObject
 from explainery.contract.catalogue import CheckSpec, MethodSpec, ModelEntry
 from explainery.contract.comparison import ComparisonRequest
 from explainery.contract.job import BackgroundRequest, Job, JobRequest, JobState, RefineRequest
@@ -33,6 +34,9 @@ MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (WebhookRequest, "validation"),
     (Webhook, "serialization"),
     (Delivery, "serialization"),
+    (BatchRequest, "validation"),
+    (Batch, "serialization"),
+    (FileObject, "serialization"),
 )
 TEXT = {"type": "string"}
 NULL_OR_TEXT = {"type": ["string", "null"]}
@@ -93,6 +97,17 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "list_deliveries": [
         {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}},
     ],
+    "list_files": [
+        {"name": "after", "in": "query", "schema": TEXT, "description": "The last id of the page before."},
+        {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 10000, "default": 100}},
+        {"name": "purpose", "in": "query", "schema": {"type": "string", "enum": ["batch", "batch_output"]}},
+        {"name": "order", "in": "query", "schema": {"type": "string", "enum": ["asc", "desc"], "default": "desc"}},
+    ],
+    "create_batch": [SUBMITTED[0]],
+    "list_batches": [
+        {"name": "after", "in": "query", "schema": TEXT, "description": "The last id of the page before."},
+        {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}},
+    ],
     "list_explanations": [
         {"name": "status", "in": "query", "schema": {"type": "string", "enum": [state.value for state in JobState]}},
         {"name": "model", "in": "query", "schema": _text(1, 128)},
@@ -103,8 +118,28 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
 }
 """Parameters by operation, besides those of the path."""
 PARAMETERS |= {name: [SYNC_PREFER, *SUBMITTED] for name in ("explain_v1", "predict_v1", "infer_v2", "explain_torchserve")}
+SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key (`exk_…`), or a token of the identity provider. Asked for where EXPLAINERY_AUTH is on.",
+    },
+    "api_key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Api-Key",
+        "description": "An API key.",
+    },
+}
+"""How callers show who they are. Where EXPLAINERY_AUTH is off nobody is asked."""
+CALLERS = (401, 403)
+"""What every operation may say to who calls it."""
+OPEN_OPERATIONS = {"get_health", "get_readiness", "get_liveness_v1", "get_live_v2", "get_ready_v2"}
+"""Those that never ask."""
 BODIES = {
     "add_webhook": ("application/json", "WebhookRequest"),
+    "upload_file": ("multipart/form-data", "NewFile"),
+    "create_batch": ("application/json", "BatchRequest"),
     "submit_explanation": ("application/json", "JobRequest"),
     "estimate_explanation": ("application/json", "JobRequest"),
     "submit_comparison": ("application/json", "ComparisonRequest"),
@@ -137,6 +172,11 @@ def infer_answers(json: str, binary: str) -> dict[Any, Any]:
     return {200: {"description": "The answer.", "content": content}, 202: {"description": "Accepted.", "content": {}}}
 
 
+def content_answers() -> dict[Any, Any]:
+    """The responses of a file's content: its bytes."""
+    return {200: {"description": "The bytes.", "content": {"application/octet-stream": {}}}}
+
+
 def stream_answers() -> dict[Any, Any]:
     """The responses of event streams."""
     content: dict[str, Any] = {"text/event-stream": {"schema": TEXT}}
@@ -156,7 +196,8 @@ def document(spec: Any) -> Any:
     schemas = {**described["$defs"], **_own_schemas()}
     _as_the_wire_writes(schemas)
     spec["tags"] = [{"name": name} for name in dict.fromkeys(tag["name"] for tag in spec["tags"])]
-    spec["components"] = {"schemas": schemas, "responses": {"Problem": _problem_response()}}
+    spec["components"] = {"schemas": schemas, "responses": {"Problem": _problem_response()}, "securitySchemes": SCHEMES}
+    spec["security"] = [{}, *({name: []} for name in SCHEMES)]
     for path, verb, operation in ((path, *each) for path, verbs in spec["paths"].items() for each in verbs.items()):
         if "operationId" not in operation:
             continue
@@ -168,6 +209,8 @@ def document(spec: Any) -> Any:
         for answer in operation["responses"].values() if links_of(name) else ():
             answer["links"] = links_of(name)
         operation["responses"] |= _refusals(name)
+        if name in OPEN_OPERATIONS:
+            operation["security"] = []
         if name in BODIES:
             media_type, schema = BODIES[name]
             examples = {"examples": body_examples(name)} if body_examples(name) else {}
@@ -208,6 +251,7 @@ def _own_schemas() -> dict[str, Any]:
                 "unit": TEXT,
                 "state": TEXT,
                 "job_error": {"type": ["object", "null"]},
+                "violated-policies": _list(TEXT),
                 "estimate": {"$ref": REF + "Estimate"},
             }
         ),
@@ -239,6 +283,7 @@ def _own_schemas() -> dict[str, Any]:
                 "notes": _list(TEXT),
             }
         ),
+        **_batch_schemas(),
         "WebhookList": _object({"webhooks": _list({"$ref": REF + "Webhook"})}),
         "DeliveryList": _object({"deliveries": _list({"$ref": REF + "Delivery"})}),
         "Background": _object({"id": TEXT, "rows": {"type": "integer"}, "shapes": {"type": "object"}}),
@@ -263,6 +308,40 @@ def _own_schemas() -> dict[str, Any]:
         ),
         **_protocol_schemas(),
         "Health": _object({"status": TEXT, "workers": {"type": "integer"}}),
+    }
+
+
+def _batch_schemas() -> dict[str, Any]:
+    """Schemas of files and batches."""
+    pages = {"object": TEXT, "first_id": NULL_OR_TEXT, "last_id": NULL_OR_TEXT, "has_more": TRUTH}
+    new = {"purpose": {"type": "string", "enum": ["batch"]}, "file": {"type": "string", "format": "binary"}}
+    number, free = {"type": "number"}, {"type": "object"}
+    feature = {
+        "feature": TEXT,
+        **dict.fromkeys(("mean_absolute", "mean", "min", "max"), number),
+        "quantiles": {"type": "object", "additionalProperties": number},
+        "direction": {
+            "type": ["number", "null"],
+            "description": "Rank correlation of value and attribution.",
+        },
+    }
+    count = {"type": "integer"}
+    group = {
+        "model": free,
+        "method": TEXT,
+        "target": free,
+        "input": TEXT,
+        "rows": count,
+        "sampled": count,
+        "features": _list(_object(feature)),
+    }
+    summary = {"batch_id": TEXT, "status": TEXT, "complete": TRUTH, "rows": count, "left_out": count}
+    return {
+        "NewFile": {**_object(new), "required": ["purpose", "file"]},
+        "FileList": _object({**pages, "data": _list({"$ref": REF + "FileObject"})}),
+        "DeletedFile": _object({"id": TEXT, "object": TEXT, "deleted": TRUTH}),
+        "BatchList": _object({**pages, "data": _list({"$ref": REF + "Batch"})}),
+        "BatchSummary": _object({**summary, "groups": _list(_object(group))}),
     }
 
 
@@ -356,7 +435,8 @@ def _refusals(operation: str) -> dict[Any, Any]:
     statuses = refusals(operation)
     if statuses is None:
         return {"default": {"$ref": "#/components/responses/Problem"}}
-    return {str(status): {**_problem_response(), "description": PHRASES[status]} for status in statuses}
+    known = sorted({*statuses, *(() if operation in OPEN_OPERATIONS else CALLERS)})
+    return {str(status): {**_problem_response(), "description": PHRASES[status]} for status in known}
 
 
 def _problem_response() -> dict[str, Any]:

@@ -15,6 +15,11 @@ from explainery.contract.errors import ExplaineryError, JobNotFinished
 from explainery.contract.job import Job
 
 MEDIA_TYPE = "application/problem+json"
+CHALLENGE = 'Bearer realm="explainery"'
+QUOTA = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+QUOTA_TITLE = "Request cannot be satisfied as assigned quota has been exceeded"
+REDUCED = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
+"""Types of draft-ietf-httpapi-ratelimit-headers, section 5."""
 RETRY_AFTER_S = 2
 """When to come back after an error that passes by itself."""
 
@@ -24,14 +29,22 @@ STATUSES: dict[type[ExplaineryError], int] = {
     errors.JobNotFound: 404,
     errors.BackgroundNotFound: 404,
     errors.UploadsOff: 403,
+    errors.Forbidden: 403,
+    errors.Unauthenticated: 401,
+    errors.KeyNotFound: 404,
+    errors.QuotaExceeded: 429,
     errors.UnknownFigure: 404,
     errors.WebhookNotFound: 404,
+    errors.FileNotFound: 404,
+    errors.BatchNotFound: 404,
     errors.NotAcceptable: 406,
     errors.JobNotFinished: 409,
     errors.JobEnded: 409,
     errors.NoEstimate: 409,
     errors.VersionExists: 409,
     errors.TooManyWebhooks: 409,
+    errors.FileInUse: 409,
+    errors.BatchEnded: 409,
     errors.JobGone: 410,
     errors.AnswersGone: 410,
     errors.PayloadTooLarge: 413,
@@ -110,11 +123,17 @@ def result_missing(error: JobNotFinished, job: Job) -> Response:
 
 def _explainery_problem(error: ExplaineryError) -> Response:
     more = {name: getattr(error, name) for name in SAID if getattr(error, name, None)}
+    if isinstance(error, errors.QuotaExceeded):
+        more |= {"type": QUOTA, "title": QUOTA_TITLE, "violated-policies": [error.policy]}
+    if isinstance(error, errors.QueueFull):
+        more |= {"type": REDUCED, "violated-policies": []}
     answer = problem(status_of(error), error.code, error.detail, retryable=error.retryable, **more)
     if "job" in more:
         answer.headers["Location"] = more["job"]
-    if isinstance(error, errors.QueueFull):
+    if isinstance(error, errors.QueueFull | errors.QuotaExceeded):
         answer.headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, errors.Unauthenticated):
+        answer.headers["WWW-Authenticate"] = CHALLENGE + (', error="invalid_token"' if error.given else "")
     return answer
 
 

@@ -8,7 +8,8 @@ instance and baseline do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -32,8 +33,23 @@ Ended = tuple[Numbers, Numbers, Bits, Bits]
 
 
 @dataclass(frozen=True, eq=False)
+class Members:
+    """Nodes where a row goes left when x[feature] is one of a set. `values`: [nodes, most members], NaN beyond each set."""
+
+    nodes: Numbers
+    values: NDArray[np.floating]
+
+    def hold(self, seen: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Whether each value is one of its node's set. `seen`: [rows, nodes]."""
+        found = np.zeros(seen.shape, dtype=bool)
+        for member in self.values.T:
+            found |= seen == member
+        return found
+
+
+@dataclass(frozen=True, eq=False)
 class Forest:
-    """Nodes of all trees, numbered through; a row goes left where x[feature] <= threshold.
+    """Nodes of all trees, numbered through; a row goes left where x[feature] <= threshold, or is one of the node's `members`.
 
     `feature`, `left`, `right`: int64 [nodes], -1 at leaves. `threshold`: [nodes], in the precision of the file.
     `lost_left`: bool [nodes], whether a missing value goes left. `values`: float64 [nodes, columns], 0 but at leaves.
@@ -48,6 +64,7 @@ class Forest:
     values: Floats
     roots: Numbers
     base: Floats
+    members: Members | None = None
     _known: dict[bytes, Ways] = field(default_factory=dict, repr=False)
 
     def predict(self, rows: NDArray[np.floating]) -> Floats:
@@ -161,6 +178,8 @@ class Forest:
         """[rows, nodes]; False at leaves."""
         seen = rows.take(np.maximum(self.feature, 0), axis=1)
         left = seen <= self._limits
+        if self.members is not None:
+            left[:, self.members.nodes] = self.members.hold(seen[:, self.members.nodes])
         if np.isnan(rows).any():
             left |= np.isnan(seen) & self.lost_left & ~self._leaf
         return np.asarray(left)
@@ -202,6 +221,51 @@ class Forest:
     def columns(self) -> int:
         """How many outputs there are."""
         return len(self.base)
+
+    def asked_of(self, feature: int) -> NDArray[np.floating]:
+        """The thresholds and members that nodes compare a feature with."""
+        own = [self.threshold[self.feature == feature]]
+        if self.members is not None:
+            values = self.members.values[self.feature[self.members.nodes] == feature]
+            own.append(values[~np.isnan(values)])
+        return np.concatenate(own)
+
+    def mixed(self, matrix: Floats, shift: Floats) -> Forest:
+        """The forest whose outputs are `outputs @ matrix + shift`. `matrix`: [columns, new columns]."""
+        return replace(self, values=self.values @ matrix, base=self.base @ matrix + shift, _known={})
+
+
+def side_by_side(forests: Sequence[Forest]) -> Forest:
+    """One forest with the outputs of all, in turn."""
+    starts = np.cumsum([0, *(len(forest.feature) for forest in forests)])
+    columns = np.cumsum([0, *(forest.columns for forest in forests)])
+    values = np.zeros((int(starts[-1]), int(columns[-1])))
+    for number, forest in enumerate(forests):
+        values[starts[number] : starts[number + 1], columns[number] : columns[number + 1]] = forest.values
+    left, right = (
+        np.concatenate([np.where(side < 0, -1, side + start) for side, start in zip(sides, starts, strict=False)])
+        for sides in ([forest.left for forest in forests], [forest.right for forest in forests])
+    )
+    return Forest(
+        np.concatenate([forest.feature for forest in forests]),
+        np.concatenate([forest.threshold for forest in forests]),
+        left,
+        right,
+        np.concatenate([forest.lost_left for forest in forests]),
+        values,
+        np.concatenate([forest.roots + start for forest, start in zip(forests, starts, strict=False)]),
+        np.concatenate([forest.base for forest in forests]),
+        _members_of_all(forests, starts),
+    )
+
+
+def _members_of_all(forests: Sequence[Forest], starts: Numbers) -> Members | None:
+    some = [(forest.members, start) for forest, start in zip(forests, starts, strict=False) if forest.members is not None]
+    if not some:
+        return None
+    most = max(members.values.shape[1] for members, _ in some)
+    tables = [np.pad(m.values, ((0, 0), (0, most - m.values.shape[1])), constant_values=np.nan) for m, _ in some]
+    return Members(np.concatenate([members.nodes + start for members, start in some]), np.concatenate(tables))
 
 
 @dataclass(frozen=True, eq=False)

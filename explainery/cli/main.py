@@ -19,6 +19,7 @@ COMMANDS = {
     "plot": "plot",
     "jobs": "jobs",
     "watch": "watch",
+    "batch": "batch",
     "webhooks": "webhooks",
     "models": "models",
     "methods": "methods",
@@ -31,6 +32,9 @@ COMMANDS = {
     "worker": "worker",
     "serve": "serve",
     "courier": "courier",
+    "coordinator": "coordinator",
+    "keys": "keys",
+    "tenants": "tenants",
     "version": "version",
 }
 """Command -> file in this folder; the command is the attribute `command` of that file. In the order of the help."""

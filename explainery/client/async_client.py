@@ -7,10 +7,13 @@ from types import TracebackType
 
 from explainery.client.async_transport import AsyncTransport
 from explainery.client.binding import awaiting, awaiting_stream
+from explainery.client.credentials import headers_of
 from explainery.client.operations import backgrounds as of_backgrounds
+from explainery.client.operations import batches as of_batches
 from explainery.client.operations import catalogue as of_catalogue
 from explainery.client.operations import comparisons as of_comparisons
 from explainery.client.operations import events as of_events
+from explainery.client.operations import files as of_files
 from explainery.client.operations import health as of_health
 from explainery.client.operations import jobs as of_jobs
 from explainery.client.operations import many as of_many
@@ -26,11 +29,12 @@ class AsyncClient:
         self,
         base_url: str = "http://127.0.0.1:8080",
         *,
+        api_key: str | None = None,
         timeout_s: float = 30.0,
         retries: int = 4,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.transport = AsyncTransport(base_url, timeout_s, retries, headers)
+        self.transport = AsyncTransport(base_url, timeout_s, retries, headers_of(api_key, headers))
 
     submit = awaiting(of_jobs.submit)
     estimate = awaiting(of_jobs.estimate)
@@ -55,6 +59,22 @@ class AsyncClient:
     comparison_result = awaiting(of_comparisons.comparison_result)
     cancel_comparison = awaiting(of_comparisons.cancel_comparison)
     forget_comparison = awaiting(of_comparisons.forget_comparison)
+
+    create_file = awaiting(of_files.create_file)
+    files = awaiting_stream(of_files.files)
+    file = awaiting(of_files.file)
+    file_content = awaiting_stream(of_files.file_content)
+    file_lines = awaiting_stream(of_files.file_lines)
+    delete_file = awaiting(of_files.delete_file)
+
+    submit_batch = awaiting(of_batches.submit_batch)
+    create_batch = awaiting(of_batches.create_batch)
+    batch = awaiting(of_batches.batch)
+    batches = awaiting_stream(of_batches.batches)
+    cancel_batch = awaiting(of_batches.cancel_batch)
+    wait_for_batch = awaiting(of_batches.wait_for_batch)
+    batch_results = awaiting_stream(of_batches.batch_results)
+    batch_summary = awaiting(of_batches.batch_summary)
 
     events = awaiting_stream(of_events.events)
 

@@ -11,7 +11,7 @@ import httpx
 
 from explainery.client.patience import checked, patiently
 from explainery.client.problems import ServiceUnreachable, broken
-from explainery.client.steps import Give, Left, Line, Once, Open, Pause, Retries, Send, Step, Steps, Stream, Take
+from explainery.client.steps import Block, Give, Left, Line, Once, Open, Pause, Retries, Send, Step, Steps, Stream, Take
 
 T = TypeVar("T")
 
@@ -51,6 +51,7 @@ class _Hands:
         self._transport = transport
         self._open = AsyncExitStack()
         self._lines: AsyncIterator[str] | None = None
+        self._blocks: AsyncIterator[bytes] | None = None
 
     async def __aenter__(self) -> _Hands:
         return self
@@ -104,6 +105,9 @@ class _Hands:
             case Line():
                 with self._failures():
                     return None if self._lines is None else await anext(self._lines, None)
+            case Block():
+                with self._failures():
+                    return None if self._blocks is None else await anext(self._blocks, None)
             case Take(source):
                 return await anext(source, None) if isinstance(source, AsyncIterator) else next(source, None)
 
@@ -120,7 +124,7 @@ class _Hands:
             response = await self._open.enter_async_context(opening)
             if not response.is_success:
                 await response.aread()
-        self._lines = response.aiter_lines()
+        self._lines, self._blocks = response.aiter_lines(), response.aiter_bytes()  # one of the two is read
         return checked(response)
 
     @contextmanager

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from types import TracebackType
 
 from explainery.client.binding import blocking, blocking_stream
+from explainery.client.credentials import headers_of
 from explainery.client.operations import backgrounds as of_backgrounds
+from explainery.client.operations import batches as of_batches
 from explainery.client.operations import catalogue as of_catalogue
 from explainery.client.operations import comparisons as of_comparisons
 from explainery.client.operations import events as of_events
+from explainery.client.operations import files as of_files
 from explainery.client.operations import health as of_health
 from explainery.client.operations import jobs as of_jobs
 from explainery.client.operations import many as of_many
@@ -22,19 +25,22 @@ from explainery.client.transport import Transport
 class Client:
     """A client of one service. Safe to share between threads; close it, or use it in a `with` block.
 
-    Every method raises ServiceError for a problem the service states and ServiceUnreachable when nobody answers. `timeout_s`:
-    how long an answer may take; `retries`: how often what may be said twice is tried again; `headers`: go with every request.
+    Every method raises ServiceError for a problem the service states and ServiceUnreachable when nobody answers. `api_key`: an
+    API key, or a token of your identity provider; EXPLAINERY_API_KEY (or the file that EXPLAINERY_API_KEY_FILE names) when not
+    given. `timeout_s`: how long an answer may take; `retries`: how often what may be said twice is tried again; `headers`: go
+    with every request.
     """
 
     def __init__(
         self,
         base_url: str = "http://127.0.0.1:8080",
         *,
+        api_key: str | None = None,
         timeout_s: float = 30.0,
         retries: int = 4,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.transport = Transport(base_url, timeout_s, retries, headers)
+        self.transport = Transport(base_url, timeout_s, retries, headers_of(api_key, headers))
 
     submit = blocking(of_jobs.submit)
     estimate = blocking(of_jobs.estimate)
@@ -59,6 +65,22 @@ class Client:
     comparison_result = blocking(of_comparisons.comparison_result)
     cancel_comparison = blocking(of_comparisons.cancel_comparison)
     forget_comparison = blocking(of_comparisons.forget_comparison)
+
+    create_file = blocking(of_files.create_file)
+    files = blocking_stream(of_files.files)
+    file = blocking(of_files.file)
+    file_content = blocking_stream(of_files.file_content)
+    file_lines = blocking_stream(of_files.file_lines)
+    delete_file = blocking(of_files.delete_file)
+
+    submit_batch = blocking(of_batches.submit_batch)
+    create_batch = blocking(of_batches.create_batch)
+    batch = blocking(of_batches.batch)
+    batches = blocking_stream(of_batches.batches)
+    cancel_batch = blocking(of_batches.cancel_batch)
+    wait_for_batch = blocking(of_batches.wait_for_batch)
+    batch_results = blocking_stream(of_batches.batch_results)
+    batch_summary = blocking(of_batches.batch_summary)
 
     events = blocking_stream(of_events.events)
 

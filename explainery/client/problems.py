@@ -72,3 +72,11 @@ def broken(error: httpx.TransportError, base_url: str) -> ServiceUnreachable:
         return ServiceUnreachable(f"No service answers at {base_url}; start one with `explainery up`")
     kind = "took too long" if isinstance(error, httpx.TimeoutException) else "broke off"
     return ServiceUnreachable(f"The connection to {base_url} {kind}")
+
+
+class BatchNotEnded(ClientError):
+    """The batch had not ended when waiting ended; `batch` is as it was then. It goes on."""
+
+    def __init__(self, batch: dict[str, Any]) -> None:
+        super().__init__(f"Batch {batch['id']} is {batch['status']}")
+        self.batch = batch

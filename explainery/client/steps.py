@@ -52,7 +52,7 @@ class Retries:
 
 @dataclass(frozen=True)
 class Open:
-    """Read an answer as it comes; answered by the `httpx.Response`, whose lines are then asked for. Ends the one before."""
+    """Read an answer as it comes; answered by the `httpx.Response`, whose lines or blocks are asked for next. Ends the last."""
 
     path: str
     headers: Mapping[str, str]
@@ -62,6 +62,11 @@ class Open:
 @dataclass(frozen=True)
 class Line:
     """The next line of what was opened; answered by it, or by None at the end."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """The next bytes of what was opened; answered by them, or by None at the end."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Left(Exception):
     """Raised in an operation at its `Give`, when who asked wants no more. It may take its last steps."""
 
 
-Step = Send | Once | Pause | Retries | Open | Line | Take
+Step = Send | Once | Pause | Retries | Open | Line | Block | Take
 Steps = Generator[Step, Any, T]
 Stream = Generator[Step | Give[T], Any, None]
 

@@ -11,7 +11,7 @@ import httpx
 
 from explainery.client.patience import checked, patiently
 from explainery.client.problems import ServiceUnreachable, broken
-from explainery.client.steps import Give, Left, Line, Once, Open, Pause, Retries, Send, Step, Steps, Stream, Take
+from explainery.client.steps import Block, Give, Left, Line, Once, Open, Pause, Retries, Send, Step, Steps, Stream, Take
 
 T = TypeVar("T")
 
@@ -53,6 +53,7 @@ class _Hands:
         self._transport = transport
         self._open = ExitStack()
         self._lines: Iterator[str] = iter(())
+        self._blocks: Iterator[bytes] = iter(())
 
     def __enter__(self) -> _Hands:
         return self
@@ -103,6 +104,9 @@ class _Hands:
             case Line():
                 with self._failures():
                     return next(self._lines, None)
+            case Block():
+                with self._failures():
+                    return next(self._blocks, None)
             case Take(source):
                 return next(source, None)
 
@@ -119,7 +123,7 @@ class _Hands:
             response = self._open.enter_context(opening)
             if not response.is_success:
                 response.read()
-        self._lines = response.iter_lines()
+        self._lines, self._blocks = response.iter_lines(), response.iter_bytes()  # one of the two is read
         return checked(response)
 
     @contextmanager

@@ -242,6 +242,40 @@ class QueueFull(ExplaineryError):
         self.retry_after_s = retry_after_s
 
 
+class QuotaExceeded(ExplaineryError):
+    """A tenant has used up what it may use. `policy`: the quota's name; `retry_after_s`: when it may be asked again."""
+
+    code = "quota_exceeded"
+    retryable = True
+
+    def __init__(self, detail: str, policy: str, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.policy = policy
+        self.retry_after_s = retry_after_s
+
+
+class Unauthenticated(ExplaineryError):
+    """Nobody is named, or the key or token that names somebody is not good (any more)."""
+
+    code = "unauthenticated"
+
+    def __init__(self, detail: str, *, given: bool) -> None:
+        super().__init__(detail)
+        self.given = given
+
+
+class Forbidden(ExplaineryError):
+    """The caller is known, and may not do this."""
+
+    code = "forbidden"
+
+
+class KeyNotFound(ExplaineryError):
+    """There is no API key of that id."""
+
+    code = "key_not_found"
+
+
 class FiguresUnavailable(ExplaineryError):
     """What draws figures is not installed where the service runs."""
 
@@ -278,6 +312,36 @@ class TooManyWebhooks(ExplaineryError):
     """The tenant has as many webhooks as it may have."""
 
     code = "too_many_webhooks"
+
+
+class FileNotFound(ExplaineryError):
+    """There is no such file, or no longer, or it is another tenant's."""
+
+    code = "file_not_found"
+
+
+class FileInUse(ExplaineryError):
+    """A batch that has not ended reads the file."""
+
+    code = "file_in_use"
+
+
+class InvalidFile(RequestRefused):
+    """What was uploaded is no file that a batch can read."""
+
+    code = "invalid_file"
+
+
+class BatchNotFound(ExplaineryError):
+    """There is no such batch, or no longer, or it is another tenant's."""
+
+    code = "batch_not_found"
+
+
+class BatchEnded(ExplaineryError):
+    """The batch has ended already."""
+
+    code = "batch_ended"
 
 
 class StoreUnavailable(ExplaineryError):

@@ -63,6 +63,11 @@ def courier_command() -> list[str]:
     return [sys.executable, "-m", "explainery.courier"]
 
 
+def coordinator_command() -> list[str]:
+    """The command line of the coordinator, which drives batches."""
+    return [sys.executable, "-m", "service.batches"]
+
+
 def service_command(bind: str | None = None) -> list[str]:
     """The command line of the API. `bind`: an address, or `fd://N` for a socket it inherits; else what the settings say."""
     command = [sys.executable, "-m", "gunicorn", "--config", "python:service.gunicorn_config"]

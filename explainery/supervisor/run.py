@@ -13,7 +13,14 @@ from explainery.settings import Settings, variable
 from explainery.supervisor import embedded_redis
 from explainery.supervisor.child import Child, Launch, Role
 from explainery.supervisor.claims import Claims
-from explainery.supervisor.commands import courier_command, service_command, worker_command, worker_environment, worker_identity
+from explainery.supervisor.commands import (
+    coordinator_command,
+    courier_command,
+    service_command,
+    worker_command,
+    worker_environment,
+    worker_identity,
+)
 from explainery.supervisor.failures import CannotStart
 from explainery.supervisor.keeper import Keeper
 from explainery.supervisor.lock import hold
@@ -80,7 +87,9 @@ class _Run:
         environment = worker_environment(self._settings, redis_url, worker_identity("understudy"))
         understudy = Understudy(self._settings.home, ("workers",), environment)
         self._start(worker_roles(self._settings, redis_url, claims, understudy))
-        self._start([service_role(self._settings, redis_url, self._listener), courier_role(redis_url)])
+        self._start(
+            [service_role(self._settings, redis_url, self._listener), courier_role(redis_url), coordinator_role(redis_url)]
+        )
         understudy.tend()
         claims.warm_up()
         try:
@@ -166,6 +175,12 @@ def courier_role(redis_url: str) -> Role:
     """The courier of webhooks. What it has in hand when it ends is delivered by its successor."""
     launch = Launch(courier_command(), {variable("redis_url"): redis_url}, identity="courier")
     return Role("courier", lambda: launch, patience_s=3.0)
+
+
+def coordinator_role(redis_url: str) -> Role:
+    """The coordinator of batches. Its successor goes on where it was."""
+    launch = Launch(coordinator_command(), {variable("redis_url"): redis_url}, identity="coordinator")
+    return Role("coordinator", lambda: launch, patience_s=3.0)
 
 
 def _sweep(run: Path) -> None:

@@ -18,7 +18,7 @@ from service.body import read_json
 from service.faults import fault
 from service.openapi import answers
 from service.parts import parts
-from service.tenant import HEADER, read_tenant
+from service.tenant import tenant_now
 from service.validation import validated
 
 blueprint = APIBlueprint("webhooks", __name__, url_prefix="/v1/webhooks", tag="webhooks")
@@ -93,7 +93,7 @@ def ping(webhook_id: str) -> Response:
 
 
 def _tenant() -> str:
-    return read_tenant(request.headers.get(HEADER))
+    return tenant_now()
 
 
 def _known(webhook_id: str) -> str:

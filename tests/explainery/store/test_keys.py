@@ -5,7 +5,7 @@ import re
 import pytest
 
 from explainery.contract.job import JobError
-from explainery.store import jobs, keys, scripting, webhooks
+from explainery.store import batches, files, jobs, keys, scripting, webhooks
 from explainery.store.keys import key
 
 ERROR = JobError(code="model_failed", detail="The model raised.", retryable=False)
@@ -18,15 +18,15 @@ TYPES = {
     "list": "list",
     "integer": "string",
 }
-STEPS = sorted({*jobs.STEPS, *webhooks.STEPS, "announce", "unban"})
-NEW_WORK = {"admit", "hook", "ping"}
+STEPS = sorted({*jobs.STEPS, *webhooks.STEPS, *batches.STEPS, *files.STEPS, "announce", "unban"})
+NEW_WORK = {"admit", "hook", "ping", "shelve", "open_batch"}
 """What a full Redis refuses."""
 
 
 @pytest.fixture(scope="module")
 def table():
     """Kind of key -> its type, from the table in the module's docstring."""
-    rows = re.findall(r"^\| (\w+)(?::<[\w]+>)? \| ([a-z/ ]+)", keys.__doc__, flags=re.MULTILINE)
+    rows = re.findall(r"^\| (\w+)(?::<\w+>)* \| ([a-z/ ]+)", keys.__doc__, flags=re.MULTILINE)
     return {kind: said.strip() for kind, said in rows if kind != "key"}
 
 

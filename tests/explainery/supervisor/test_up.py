@@ -17,7 +17,7 @@ from explainery import Client
 from explainery.contract.job import JobState
 from explainery.supervisor.understudy import Understudy
 
-CHILDREN = ("redis", "worker-1", "service", "courier")
+CHILDREN = ("redis", "worker-1", "service", "courier", "coordinator")
 WEIGHTS = np.array([1.0, 2.0, 3.0])
 
 
