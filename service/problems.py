@@ -159,16 +159,23 @@ def _unexpected_problem(error: Exception) -> Response:
 
 def problem(status: int, code: str, detail: str, *, retryable: bool = False, **more: Any) -> Response:
     """A response with the problem body; `more` is added to it."""
-    body = {
+    body = problem_body(status, code, detail, g.get("request_id", ""), retryable=retryable, **more)
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if retryable else {}
+    return Response(orjson.dumps(body), status=status, headers=headers, content_type=MEDIA_TYPE)
+
+
+def problem_body(
+    status: int, code: str, detail: str, request_id: str, *, retryable: bool = False, **more: Any
+) -> dict[str, Any]:
+    """The one shape of every error body."""
+    return {
         "type": f"urn:explainery:problem:{code}",
         "title": code.replace("_", " ").capitalize(),
         "status": status,
         "detail": detail,
-        "instance": f"urn:explainery:request:{g.get('request_id', '')}",
+        "instance": f"urn:explainery:request:{request_id}",
         "code": code,
         "error": detail,
         "retryable": retryable,
         **more,
     }
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if retryable else {}
-    return Response(orjson.dumps(body), status=status, headers=headers, content_type=MEDIA_TYPE)

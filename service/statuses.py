@@ -1,11 +1,12 @@
 """Which errors each operation of the API may answer with: what `/openapi.json` says, and the fuzz run checks.
 
-`problems.py` says which error has which status; here it is by route. 500 and 503 may come from every route.
+`problems.py` says which error has which status; here it is by route. Those of `EVERYWHERE` may come from every route: the
+server itself cannot read the request, Redis is away, or the fault is ours.
 """
 
 from __future__ import annotations
 
-EVERYWHERE = (500, 503)
+EVERYWHERE = (400, 414, 431, 500, 503)
 
 READS = (406,)
 READS_ONE = (404, 406)
@@ -43,7 +44,7 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "list_deliveries": (*READS_ONE, 422),
     "ping_webhook": (*READS_ONE, 422),
     "list_models": READS,
-    "add_model": (*BODY, 403, 409),
+    "add_model": (*BODY, 403, 409, 411),
     "get_model": READS_ONE,
     "get_layers": (*READS_ONE, 422),
     "list_methods": READS,
@@ -72,9 +73,12 @@ PHRASES = {
     406: "None of the media types of `Accept` can be given.",
     409: "It cannot be done in the state that things are in.",
     410: "It was there, and is forgotten.",
+    411: "The body needs a Content-Length.",
     413: "Too large; `limit` says how large it may be.",
+    414: "The address is too long.",
     415: "The media type of the body is not one that is understood.",
     422: "It cannot be computed, or a value is wrong; `errors` says which.",
+    431: "The headers are too large, or too many.",
     500: "A fault of ours, or of the model.",
     501: "What does it is not installed where the service runs.",
     503: "It passes by itself; try again after `Retry-After`.",

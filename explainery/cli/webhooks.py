@@ -1,4 +1,4 @@
-"""`explainery webhooks add|list|remove|ping|deliveries`."""
+"""`explainery webhooks add|list|show|remove|ping|deliveries`."""
 
 from __future__ import annotations
 
@@ -44,6 +44,15 @@ def list_all(url: str | None, as_json: bool) -> None:
         print_json(found)
         return
     print_table(("id", "url", "events", "state", "failing", "last delivered"), map(_row, found))
+
+
+@command.command("show")
+@click.argument("webhook_id")
+@url_option
+def show(url: str | None, webhook_id: str) -> None:
+    """Show a webhook as JSON: whether it is disabled and why."""
+    with connect(url) as client:
+        print_json(client.webhook(webhook_id))
 
 
 @command.command("remove")
