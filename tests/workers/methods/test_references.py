@@ -1,8 +1,8 @@
 """We and the libraries that people know say the same: every case of `benchmarks/agreement.py`, through the engine.
 
-More, each beside its method: Kernel and Permutation SHAP in `test_kernel_shap.py` and `test_permutation_shapley.py`, Owen values in
-`test_owen.py`, interactions in `test_shapley_interactions.py`, integrated gradients, occlusion and other gradients under their
-names, layers in `tests/workers/inside/test_against_captum.py`, rules in `tests/workers/inside/rules`.
+More, each beside its method: Kernel and Permutation SHAP in `test_kernel_shap.py` and `test_permutation_shapley.py`, Owen
+values in `test_owen.py`, interactions in `test_shapley_interactions.py`, integrated gradients, occlusion and other gradients
+under their names, layers in `tests/workers/inside/test_against_captum.py`, rules in `tests/workers/inside/rules`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import references  # noqa: F401  # first: it imports shap quietly, and without c
 
 # isort: split
 from benchmarks import agreement
-
 from workers.local import Local
 
 
