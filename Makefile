@@ -46,7 +46,7 @@ fuzz: $(READY)  ## ten minutes of requests made up from the document, and whethe
 zoo: $(READY)   ## make a hundred ONNX files and measure their gradients, as a table (ARGS=vit: only names with that in them)
 	PYTHONPATH=tests $(BIN)/python -m zoo.measure $(ARGS)
 
-protocols: $(READY) ## stock clients (kserve, tritonclient) in environments of their own; installs them the first time
+protocols: $(READY) ## stock clients (kserve, tritonclient, openai) in environments of their own; installs them the first time
 	PYTHONPATH=tests/support $(BIN)/python tests/protocols/run.py .protocols
 
 clean:          ## remove what the targets made here (not EXPLAINERY_HOME)

@@ -22,6 +22,7 @@ ALL = (
     "completeness",
     "quality_verdicts",
     "counterfactuals",
+    "batches",
 )
 
 

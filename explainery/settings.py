@@ -34,6 +34,12 @@ class Settings:
     port: int = _setting(8080, "Port of the API; 0 takes a free one.", minimum=0)
     auth: str = _setting("off", "Who may come: off, keys, oidc, or keys,oidc; off-i-know: anybody, beyond loopback too.")
     api_key: str = _setting("", "API key that the command line and the Python client send.", secret=True)
+    oidc_issuer: str = _setting("", "Identity provider whose tokens are taken, exactly as its tokens write it.", "URL")
+    oidc_audience: str = _setting("", "Audience that tokens must be for.")
+    oidc_jwks_url: str = _setting("", "The provider's keys. Default: what its discovery document names.", "URL")
+    oidc_algorithms: tuple[str, ...] = _setting(("RS256", "ES256"), "How tokens may be signed.", "comma-separated algorithms")
+    oidc_tenant_claim: str = _setting("tenant", "Claim that names the tenant; dots lead into objects.")
+    oidc_role_claim: str = _setting("role", "Claim that names the role, or a list with it; dots lead into objects.")
     tenant_models: tuple[str, ...] = _setting(
         ("*",), "Models that a tenant may use where it has no list of its own, as patterns.", "comma-separated patterns"
     )
@@ -273,10 +279,17 @@ def _pause(text: str) -> float:
     return seconds
 
 
+def _signing(name: str) -> str:
+    if name not in _ALGORITHMS:
+        raise ValueError(f"must be of {', '.join(_ALGORITHMS)}: algorithms with a public key")
+    return name
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 _READERS: dict[type, Callable[[str], Any]] = {
     int: _integer,
     float: _number,
@@ -288,6 +301,7 @@ _READERS: dict[type, Callable[[str], Any]] = {
 _CHECKS: dict[str, Callable[[Any], object]] = {
     "tenant_weights": lambda pairs: [_weight(pair) for pair in pairs],
     "remote_allowed": AllowList.parse,
+    "oidc_algorithms": lambda names: [_signing(name) for name in names],
     "webhook_allowed": AllowList.parse,
     "webhook_retry_s": lambda pauses: [_pause(text) for text in pauses],
 }

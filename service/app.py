@@ -30,6 +30,7 @@ from service.figures import Drawings
 from service.guard import guard_requests
 from service.logs import request_log
 from service.metrics import Metrics
+from service.oidc import Verifier
 from service.openapi import document
 from service.parts import Parts
 from service.plain_name import PlainName
@@ -122,4 +123,5 @@ def join(settings: Settings) -> Parts:
         log=request_log(),
         keys=KeyStore(redis),
         tenants=TenantStore(redis, settings),
+        verifier=Verifier(settings) if "oidc" in settings.credentials else None,
     )

@@ -58,7 +58,9 @@ def _identified(context: Parts) -> tuple[str, Role, str | None]:
         if known is None:
             raise Unauthenticated("This API key is not known, was revoked or has expired; ask an operator for one.", given=True)
         return known.tenant, known.role, known.id
-    raise Unauthenticated("This is no API key.", given=True)
+    if context.verifier is None:
+        raise Unauthenticated("Tokens are not taken here.", given=True)
+    return *context.verifier.identify(token), None
 
 
 def _token() -> str | None:

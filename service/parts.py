@@ -27,6 +27,7 @@ from explainery.store.webhooks import WebhookStore
 from service.caller import caller_now
 from service.figures import Drawings
 from service.metrics import Metrics
+from service.oidc import Verifier
 from service.shelf import Shelf
 
 
@@ -53,6 +54,7 @@ class Parts:
     log: Any
     keys: KeyStore
     tenants: TenantStore
+    verifier: Verifier | None = None
     _shelf: Shelf | None = None
     _views: dict[tuple[str, ...], Shelf] = field(default_factory=dict)
 

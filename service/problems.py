@@ -57,6 +57,7 @@ STATUSES: dict[type[ExplaineryError], int] = {
     errors.StoreUnavailable: 503,
     errors.CatalogueUnavailable: 503,
     errors.NoWorker: 503,
+    errors.IdentityProviderUnavailable: 503,
     errors.LayersUnknown: 404,
     errors.JobNotSucceeded: 500,
     errors.SyncLimitReached: 504,

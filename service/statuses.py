@@ -81,8 +81,8 @@ STATUSES: dict[str, tuple[int, ...]] = {
 
 PHRASES = {
     400: "The request cannot be understood: it is not JSON, or a header is malformed.",
-    401: "Nobody, or nobody known, asks; where EXPLAINERY_AUTH is on.",
-    403: "The caller may not, or it is switched off.",
+    401: "Nobody is known who calls: send an API key, or a token.",
+    403: "The caller's role does not allow it, or it is switched off.",
     404: "There is no such thing, or there never was.",
     406: "None of the media types of `Accept` can be given.",
     409: "It cannot be done in the state that things are in.",

@@ -270,6 +270,13 @@ class Forbidden(ExplaineryError):
     code = "forbidden"
 
 
+class IdentityProviderUnavailable(ExplaineryError):
+    """The keys that tokens are checked with cannot be fetched, so no token can be checked."""
+
+    code = "identity_provider_unavailable"
+    retryable = True
+
+
 class KeyNotFound(ExplaineryError):
     """There is no API key of that id."""
 

@@ -65,6 +65,11 @@ class BatchFiles:
         with contextlib.suppress(FileNotFound), _store_errors():
             self._files.rm(f"{self._root}/{file}", recursive=True)
 
+    def files(self) -> Iterator[str]:
+        """Every file there is something of."""
+        with contextlib.suppress(FileNotFound), _store_errors():
+            yield from (path.rstrip("/").rpartition("/")[2] for path in self._files.ls(self._root, detail=False))
+
     def _path(self, file: str, part: str) -> str:
         return f"{self._root}/{file}/{part}"
 

@@ -12,7 +12,7 @@ from explainery.contract.errors import FileInUse, FileNotFound
 from explainery.settings import Settings
 from explainery.store.batch_files import WHOLE, BatchFiles
 from explainery.store.connection import store_errors
-from explainery.store.ids import new_job_id
+from explainery.store.ids import made_ms, new_job_id
 from explainery.store.keys import key
 from explainery.store.pages import page_of
 from explainery.store.scripting import Step
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from redis import Redis
 
 STEPS = ("shelve", "discard")
+STRAY_MS = 86_400_000
+"""How old a file that nobody knows of must be: an upload may still be going on."""
 SWEPT = 100
 """Most files that one sweep deletes."""
 
@@ -107,6 +109,24 @@ class FileStore:
             self.bytes.delete(file)
             gone += self._steps["discard"](file)
         return gone
+
+    @store_errors()
+    def sweep_strays(self) -> int:
+        """Delete what uploads and batches that broke off have left behind; how many files that were."""
+        strays = [file for file in self.bytes.files() if self._astray(file)]
+        for file in strays:
+            self.bytes.delete(file)
+        return len(strays)
+
+    def _astray(self, file: str) -> bool:
+        """Whether nobody knows of a file: it has no record, and no batch that still writes it."""
+        _, ulid, *_ = [*file.split("-"), ""]
+        try:
+            young = time.time() * 1000 - made_ms(ulid) < STRAY_MS
+        except ValueError:
+            return False  # none of ours
+        known: Any = self._redis.exists(key("file", file), key("batch", f"batch_{ulid}"))
+        return not young and not known
 
     def _record(self, tenant: str, file: str) -> Mapping[bytes, bytes]:
         record: Any = self._redis.hgetall(key("file", file))

@@ -33,7 +33,7 @@ MOST = 16
 IDLE_S, LONGEST_S = 0.01, 0.2
 LOOK_S = 0.5
 """How often it looks for batches that nobody drives."""
-SWEEP_S = 60.0
+SWEEP_S, TIDY_S = 60.0, 3600.0
 RETRY_S = 0.5
 TRIES = 5
 """How often a batch on which we break is begun anew."""
@@ -51,7 +51,7 @@ class Coordinator:
         self._stopped = threading.Event()
         self._drives: dict[Lease, Drive | None] = {}
         self._broken: Counter[str] = Counter()
-        self._look_at = self._sweep_at = 0.0
+        self._look_at = self._sweep_at = self._tidy_at = 0.0
         self._catalogue = CatalogueStore(self._redis, settings)
         self._layers, self._runs = LayerStore(self._redis, settings), RunStore(self._redis)
         self._backgrounds = Backgrounds(self._redis, settings)
@@ -95,6 +95,9 @@ class Coordinator:
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_S
             self._files.sweep()
+        if now >= self._tidy_at:
+            self._tidy_at = now + TIDY_S
+            self._files.sweep_strays()
         moved = [self._step(lease) for lease in list(self._drives)]
         return any(moved)
 

@@ -269,6 +269,8 @@ class Drive:
             with tools.files.bytes.writing(self._at.output, fields["summary"]) as out:
                 out.write(summary.dump())
         failed = len(chunk.refused)
+        if failed + sum(map(len, chunk.jobs.values())) != chunk.count:
+            raise RuntimeError("lines went astray")  # never: a batch must rather fail than leave one unanswered
         self._status = tools.batches.commit(self.lease, chunk.number, parts, chunk.count - failed, failed, **fields)
         self._tidy(chunk, fields.get("summary"))
 

@@ -87,17 +87,19 @@ def plan(lines: Iterable[tuple[int, Line]], desk: Desk) -> Planned:
 def groups(lines: Iterable[tuple[int, Line]], most_rows: int) -> list[list[tuple[int, Line]]]:
     """Lines that differ in their rows alone, put together; every other one by itself."""
     found: list[list[tuple[int, Line]]] = []
-    last: dict[bytes, tuple[list[tuple[int, Line]], int]] = {}
+    filling: dict[bytes, tuple[list[tuple[int, Line]], int]] = {}
     for number, line in lines:
         alike = likeness(line.body)
-        group, rows = last.get(alike, ([], most_rows)) if alike is not None else ([], most_rows)
-        more = len(line.body["instances"]) if alike is not None else 0
+        if alike is None:
+            found.append([(number, line)])
+            continue
+        more = len(line.body["instances"])
+        group, rows = filling.get(alike, ([], most_rows))
         if rows + more > most_rows:
             group, rows = [], 0
             found.append(group)
         group.append((number, line))
-        if alike is not None:
-            last[alike] = group, rows + more
+        filling[alike] = group, rows + more
     return found
 
 

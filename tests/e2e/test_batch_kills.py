@@ -19,7 +19,13 @@ WEIGHTS = np.array([1.0, 2.0, 3.0])
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
     """Short leases: what is waited for is the mechanism. Small chunks, so that the kills fall between many of them."""
-    running = Stack(tmp_path, EXPLAINERY_LEASE_S="1.5", EXPLAINERY_CHUNK_LINES="80", EXPLAINERY_TRIALS="0")
+    running = Stack(
+        tmp_path,
+        EXPLAINERY_LEASE_S="1.5",
+        EXPLAINERY_CHUNK_LINES="80",
+        EXPLAINERY_TRIALS="0",
+        EXPLAINERY_MAX_BODY_BYTES="100000",
+    )
     repos.add_stub(running.models, "brisk", 3, weights=WEIGHTS.tolist(), delay_s=0.0002)
     running.start()
     yield running

@@ -60,11 +60,12 @@ def test_every_line_is_answered_by_its_name(stack: Stack):
     lines[7]["body"]["instances"] = [[1.0, 2.0]]  # refused, and takes none with it
     lines[9]["body"]["model"] = "unknown"
     lines.append(line("two rows", rows[0].tolist(), instances=rows[:2].tolist(), seed=3))
+    lines.append(line("alone", rows[4].tolist(), target=[None]))
     file = upload(stack, jsonl(lines))
     assert (file["object"], file["purpose"], file["filename"]) == ("file", "batch", "rows.jsonl")
     batch = ended(stack, hand_in(stack, file["id"], metadata={"night": "1"}))
     assert batch["status"] == "completed"
-    assert batch["request_counts"] == {"total": 51, "completed": 49, "failed": 2}
+    assert batch["request_counts"] == {"total": 52, "completed": 50, "failed": 2}
     assert batch["metadata"] == {"night": "1"}
     assert batch["in_progress_at"] <= batch["finalizing_at"] <= batch["completed_at"]
     good, bad = content(stack, batch["output_file_id"]), content(stack, batch["error_file_id"])
@@ -75,7 +76,8 @@ def test_every_line_is_answered_by_its_name(stack: Stack):
     for each in good:
         body, response = each["response"]["body"], each["response"]
         assert (response["status_code"], each["error"], body["method"]) == (200, None, METHOD)
-        asked = rows[:2] if each["custom_id"] == "two rows" else rows[[int(each["custom_id"][1:])]]
+        named = {"two rows": rows[:2], "alone": rows[[4]]}
+        asked = named[each["custom_id"]] if each["custom_id"] in named else rows[[int(each["custom_id"][1:])]]
         said = [explanation["attributions"][0]["data"] for explanation in body["explanations"]]
         np.testing.assert_allclose(said, asked * WEIGHTS, atol=1e-9)
 

@@ -25,7 +25,7 @@ def test_beyond_it_somebody_must_be(host: str):
     with pytest.raises(SettingsInvalid, match="EXPLAINERY_AUTH=keys"):
         check_exposure(Settings(host=host))
     for auth in ("keys", "oidc", "keys,oidc", "off-i-know"):
-        check_exposure(Settings(host=host, auth=auth))
+        check_exposure(Settings(host=host, auth=auth, oidc_issuer="https://id.example.com", oidc_audience="explainery"))
 
 
 def test_answers_are_not_shared_between_tenants_that_show_who_they_are():

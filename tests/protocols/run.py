@@ -16,7 +16,7 @@ from pathlib import Path
 from stacks import Stack, write_models
 
 HERE = Path(__file__).parent
-CLIENTS = {"kserve": "kserve>=0.21", "triton": "tritonclient[http]>=2.60"}
+CLIENTS = {"kserve": "kserve>=0.21", "triton": "tritonclient[http]>=2.60", "openai": "openai>=1.60"}
 """Script `<name>_client.py` -> what it needs."""
 
 

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 
 from explainery.settings import Settings
 from explainery.store.batches import BatchStore
+from explainery.store.files import FileStore
 from service.batches.coordinator import Coordinator
 from service.tenant import HEADER as TENANT
 
@@ -374,6 +375,20 @@ def test_files_go_when_their_time_is_over(client: FlaskClient, worker: Any, coor
     worker.redis.zadd("{explainery}:files_due", {file: 1})
     turned(coordinator, lambda: client.get(f"/v1/files/{file}").status_code == 404)
     assert not list(Path(settings.files).iterdir())
+
+
+def test_what_an_upload_that_broke_off_has_left_goes(client: FlaskClient, worker: Any, settings: Settings):
+    store, root = FileStore(worker.redis, settings), Path(settings.files)
+    kept = upload(client, jsonl(line("a"))).json["id"]
+    old, young = "file-0000000000ABCDEFGHJKMNPQRS", FileStore.new_id()
+    for name in (old, old + "-output", young, "not ours"):
+        (root / name).mkdir()
+        (root / name / "whole").write_text("x")
+    worker.redis.hset("{explainery}:batch:batch_0000000000ABCDEFGHJKMNPQRT", "tenant", "default")  # a batch that writes still
+    (root / "file-0000000000ABCDEFGHJKMNPQRT-output").mkdir()
+    assert store.sweep_strays() == 2
+    left = {path.name for path in root.iterdir()}
+    assert left == {kept, young, "not ours", "file-0000000000ABCDEFGHJKMNPQRT-output"}
 
 
 def test_a_batch_whose_input_has_vanished_fails(client: FlaskClient, worker: Any, coordinator: Coordinator, settings: Settings):

@@ -57,8 +57,11 @@ SPEC = MethodSpec(
         FEATURES,
     ),
     calls=Calls(
-        values="0 if players == 1 else samples - 2",
-        adaptive="1",
+        values=(
+            "0 if players == 1 else samples - 2 if coalitions < 0 else coalitions if coalitions <= samples - 2 else "
+            "(samples - 2) // (2 * players - 2) * (2 * players - 2)"
+        ),
+        adaptive="players > 1 and (coalitions < 0 or (coalitions > samples - 2 and tolerance > 0))",
         least="0 if samples < 2 * players else 2 * players - 2",
     ),
     completeness=True,
