@@ -15,7 +15,8 @@ PASSING = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
 def patiently(send: Send, retries: int) -> Steps[httpx.Response]:
     """A request with patience, if it may be said twice.
 
-    Connection errors, 503 and 429 are tried again, after `Retry-After` or a growing pause. Raises ServiceError, ServiceUnreachable.
+    Connection errors, 503 and 429 are tried again, after `Retry-After` or a growing pause. Raises ServiceError, and
+    ServiceUnreachable.
     """
     for attempt in range(retries if send.again else 0):
         pause_s = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S)
