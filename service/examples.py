@@ -13,6 +13,7 @@ NAMED = {"income": 3200, "debt": 900, "years employed": 4, "late payments": 1}
 TENSOR = {"name": "input", "datatype": "FP32", "shape": [1, 4], "data": ROW}
 EXACT = {"model": MODEL, "method": "exact_shapley", "instances": [NAMED]}
 SOME_JOB = "01K0000000000000000000000Z"
+SOME_FILE = f"file-{SOME_JOB}"
 
 Example = tuple[str, int, Any]
 """What it shows, the status of its answer, the body."""
@@ -40,6 +41,13 @@ BODIES: dict[str, dict[str, Example]] = {
     "store_background": {
         "rows": ("Two rows", 201, {"model": MODEL, "rows": [[2500, 0, 2, 0], [4100, 1500, 9, 3]]}),
     },
+    "create_batch": {
+        "lines": (
+            "A file of JSON lines",
+            200,
+            {"input_file_id": SOME_FILE, "endpoint": "/v1/explanations", "metadata": {"month": "march"}},
+        ),
+    },
     "add_webhook": {
         "ends": ("Told of every end", 201, {"url": "https://hooks.example/explainery", "description": "our own queue"}),
     },
@@ -56,7 +64,15 @@ BODIES: dict[str, dict[str, Example]] = {
 }
 """Operation -> name -> example of its body."""
 
-PATHS: dict[str, str] = {"job_id": SOME_JOB, "comparison_id": SOME_JOB, "kind": "waterfall", "form": "svg", "version": "1"}
+PATHS: dict[str, str] = {
+    "job_id": SOME_JOB,
+    "comparison_id": SOME_JOB,
+    "file_id": SOME_FILE,
+    "batch_id": f"batch_{SOME_JOB}",
+    "kind": "waterfall",
+    "form": "svg",
+    "version": "1",
+}
 """Parameter of a path -> example."""
 
 

@@ -10,6 +10,8 @@ OF_A_JOB = (
 )  # fmt: skip
 OF_A_COMPARISON = ("get_comparison", "get_comparison_result", "cancel_comparison", "forget_comparison")
 OF_A_BACKGROUND = ("get_background", "forget_background")
+OF_A_FILE = ("get_file", "get_file_content", "delete_file")
+OF_A_BATCH = ("get_batch", "cancel_batch", "summarise_batch")
 OF_A_WEBHOOK = ("get_webhook", "remove_webhook", "list_deliveries", "ping_webhook")
 
 LINKS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -17,6 +19,8 @@ LINKS: dict[str, tuple[str, tuple[str, ...]]] = {
     "refine_explanation": ("job_id", OF_A_JOB),
     "submit_comparison": ("comparison_id", OF_A_COMPARISON),
     "store_background": ("background_id", OF_A_BACKGROUND),
+    "upload_file": ("file_id", OF_A_FILE),
+    "create_batch": ("batch_id", OF_A_BATCH),
     "add_webhook": ("webhook_id", OF_A_WEBHOOK),
 }
 """Operation -> the parameter that the `id` of its answer is, and the operations that take it."""

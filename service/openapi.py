@@ -17,7 +17,7 @@ from explainery.contract.result import Result
 from explainery.contract.webhooks import Delivery, Webhook, WebhookRequest
 from service.examples import body_examples, path_example
 from service.links import links_of
-from service.statuses import PHRASES, refusals
+from service.statuses import CALLERS, PHRASES, refusals
 
 REF = "#/components/schemas/"
 MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
@@ -132,8 +132,6 @@ SCHEMES = {
     },
 }
 """How callers show who they are. Where EXPLAINERY_AUTH is off nobody is asked."""
-CALLERS = (401, 403)
-"""What every operation may say to who calls it."""
 OPEN_OPERATIONS = {"get_health", "get_readiness", "get_liveness_v1", "get_live_v2", "get_ready_v2"}
 """Those that never ask."""
 BODIES = {

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 EVERYWHERE = (400, 414, 431, 500, 503)
 
+CALLERS = (401, 403, 429)
+"""From every route that asks who it is, where EXPLAINERY_AUTH is on."""
+
 READS = (406,)
 READS_ONE = (404, 406)
 READS_JOB = (404, 406, 410)
@@ -43,6 +46,16 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "remove_webhook": (404, 422),
     "list_deliveries": (*READS_ONE, 422),
     "ping_webhook": (*READS_ONE, 422),
+    "upload_file": (*BODY, 409, 411),
+    "list_files": (*READS, 422),
+    "get_file": (*READS_ONE, 422),
+    "get_file_content": (404, 422),
+    "delete_file": (*READS_ONE, 409, 422),
+    "create_batch": (*BODY, 404, 409),
+    "list_batches": (*READS, 422),
+    "get_batch": (*READS_ONE, 422),
+    "cancel_batch": (*READS_ONE, 409, 422),
+    "summarise_batch": (*READS_ONE, 422),
     "list_models": READS,
     "add_model": (*BODY, 403, 409, 411),
     "get_model": READS_ONE,
@@ -79,6 +92,7 @@ PHRASES = {
     414: "The address is too long.",
     415: "The media type of the body is not one that is understood.",
     422: "It cannot be computed, or a value is wrong; `errors` says which.",
+    429: "More than the tenant may; `Retry-After` says when to come back.",
     431: "The headers are too large, or too many.",
     500: "A fault of ours, or of the model.",
     501: "What does it is not installed where the service runs.",

@@ -20,6 +20,7 @@ COMMANDS = {
     "jobs": "jobs",
     "watch": "watch",
     "batch": "batch",
+    "files": "files",
     "webhooks": "webhooks",
     "models": "models",
     "methods": "methods",

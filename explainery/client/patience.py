@@ -1,4 +1,4 @@
-"""When a request is tried again: what may be said twice, when the service is away for a moment."""
+"""When a request is tried again: what may be said twice, when the service is away for a moment, or it was too much."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from explainery.client.steps import Once, Pause, Send, Steps
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
+PASSING = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
 
 
 def patiently(send: Send, retries: int) -> Steps[httpx.Response]:
     """A request with patience, if it may be said twice.
 
-    Connection errors and 503 are tried again, after `Retry-After` or a growing pause. Raises ServiceError, ServiceUnreachable.
+    Connection errors, 503 and 429 are tried again, after `Retry-After` or a growing pause. Raises ServiceError, and
+    ServiceUnreachable.
     """
     for attempt in range(retries if send.again else 0):
         pause_s = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S)
@@ -23,7 +25,7 @@ def patiently(send: Send, retries: int) -> Steps[httpx.Response]:
         except ServiceUnreachable:
             yield Pause(pause_s)
             continue
-        if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+        if response.status_code not in PASSING:
             return checked(response)
         yield Pause(_retry_after(response, pause_s))
     last: httpx.Response = yield Once(send)

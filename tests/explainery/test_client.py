@@ -263,6 +263,13 @@ def test_reading_is_tried_again(stumbling):
     assert seen == ["GET"] * 3
 
 
+def test_what_was_too_much_is_asked_again(stumbling):
+    too_much = (429, {"Retry-After": "0"}, json.dumps({"code": "quota_exceeded", "detail": "Wait."}).encode())
+    client, seen = stumbling([too_much, GOOD])
+    assert client.submit("m", ROWS).status is JobState.QUEUED
+    assert seen == ["POST"] * 2
+
+
 def test_reading_is_not_tried_for_ever(stumbling):
     client, seen = stumbling([AWAY])
     with pytest.raises(ServiceError) as raised:

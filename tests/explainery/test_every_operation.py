@@ -46,6 +46,9 @@ class Things:
     row: str
     out: str
     picture: str
+    lines: str
+    file: str
+    batch: str
 
 
 def call(name: str, *args: Any, **kwargs: Any) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
@@ -86,6 +89,16 @@ OPERATIONS: dict[str, tuple[Called, str]] = {
     "remove_webhook": (call("remove_webhook", "{gone}"), "webhooks remove {gone}"),
     "list_deliveries": (call("webhook_deliveries", "{webhook}"), "webhooks deliveries {webhook}"),
     "ping_webhook": (call("ping_webhook", "{webhook}"), "webhooks ping {webhook}"),
+    "upload_file": (call("create_file", "{lines}"), "files upload {lines}"),
+    "list_files": (call("files"), "files list"),
+    "get_file": (call("file", "{file}"), "files show {file}"),
+    "get_file_content": (call("file_lines", "{file}"), "files content {file}"),
+    "delete_file": (call("delete_file", "{gone}"), "files delete {gone}"),
+    "create_batch": (call("create_batch", "{file}"), "batch submit {lines}"),
+    "list_batches": (call("batches"), "batch list"),
+    "get_batch": (call("batch", "{batch}"), "batch status {batch}"),
+    "cancel_batch": (call("cancel_batch", "{batch}"), "batch cancel {batch}"),
+    "summarise_batch": (call("batch_summary", "{batch}"), "batch summary {batch}"),
     "list_models": (call("models"), "models list"),
     "add_model": (call("add_model", "new", {"m.onnx": b"x"}), "models upload {row} --name new"),
     "get_model": (call("model", "linear"), "models show linear"),
@@ -127,7 +140,8 @@ OPERATIONS: dict[str, tuple[Called, str]] = {
 
 REFUSED = {
     "add_model": 403, "cancel_explanation": 409, "forget_explanation": 404, "get_partial": 409, "forget_comparison": 404,
-    "cancel_comparison": 409, "forget_background": 404, "remove_webhook": 404, "get_layers": 404,
+    "cancel_comparison": 409, "delete_file": 404, "cancel_batch": 409,
+    "forget_background": 404, "remove_webhook": 404, "get_layers": 404,
 }  # fmt: skip
 """Operations that this service refuses as it stands, with a problem that the client tells."""
 ENDLESS = "stream_events"
@@ -150,12 +164,17 @@ def things(service: Any, tmp_path_factory: pytest.TempPathFactory) -> Things:
             client.wait(variant["job"]["id"], 60)
         background = client.store_background("linear", ROW)
         webhook = client.add_webhook(HOOK)["id"]
+        line = {"custom_id": "1", "method": "POST", "url": "/v1/explanations", "body": {"model": "linear", "instances": ROW}}
+        (folder / "lines.jsonl").write_text(json.dumps(line))
+        file = client.create_file(folder / "lines.jsonl")["id"]
+        batch = client.wait_for_batch(client.create_batch(file)["id"], timeout_s=60)["id"]
     files = {"rows": "1,2,3\n", "v1": json.dumps(V1), "v2": json.dumps(V2), "row": json.dumps(ROW[0])}
     for name, text in files.items():
         (folder / f"{name}.{'csv' if name == 'rows' else 'json'}").write_text(text)
     return Things(
         done, sampled, "0" * 26, comparison["id"], background, webhook, str(folder / "rows.csv"), str(folder / "v1.json"),
         str(folder / "v2.json"), str(folder / "row.json"), str(folder / "out.npz"), str(folder / "out.json"),
+        str(folder / "lines.jsonl"), file, batch,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import schemathesis
+from schemathesis.generation.meta import TestPhase
 
 CANARY = "canary7f3a91"
 """What no log and no error body may hold."""
@@ -45,8 +46,9 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
             _fit(case.body, case.path)
     elif isinstance(case.body, list) and case.body:
         case.body[_draw.randrange(len(case.body))] = _draw.choice([CANARY, NUMBER])
+    alone = case.meta is None or case.meta.phase.name is not TestPhase.STATEFUL  # else it follows from the answer before
     for name in case.path_parameters or {}:
-        if _draw.random() < 0.1:
+        if alone and _draw.random() < 0.1:
             case.path_parameters[name] = f"{CANARY}-{name}"
 
 

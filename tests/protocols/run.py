@@ -16,12 +16,14 @@ from pathlib import Path
 from stacks import Stack, write_models
 
 HERE = Path(__file__).parent
-CLIENTS = {"kserve": "kserve>=0.21", "triton": "tritonclient[http]>=2.60", "openai": "openai>=1.60"}
-"""Script `<name>_client.py` -> what it needs."""
+CLIENTS = {"kserve": "kserve>=0.21", "triton": "tritonclient[http]>=2.60", "openai": "openai>=1.60", "curl": None}
+"""Script `<name>_client.py` -> what it needs; None: no more than what every machine has."""
 
 
-def environment(folder: Path, requirement: str) -> Path:
+def environment(folder: Path, requirement: str | None) -> Path:
     """The Python of an environment that has the client; made when it is not there."""
+    if requirement is None:
+        return Path(sys.executable)
     python = folder / "bin" / "python"
     if not (folder / ".ready").exists():
         venv.create(folder, with_pip=True, clear=True)

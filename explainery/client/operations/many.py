@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Rows = Inputs | Iterable[Any] | AsyncIterable[Any]
 
-FULL = "queue_full"
+FULL = ("queue_full", "quota_exceeded")
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,7 @@ class _Run:
             try:
                 self._part.append((yield from self._submitted(*stretch)))
             except ServiceError as error:
-                if error.code != FULL or not self._part:
+                if error.code not in FULL or not self._part:
                     raise
                 self._left = stretch  # there is room when one of ours has ended
                 return
