@@ -1,5 +1,5 @@
 # Thin on purpose: each target is a command that one can also type.
-.PHONY: help demo test test-gpu lint bench chaos soak zoo protocols clean
+.PHONY: help demo test test-gpu lint bench chaos soak fuzz zoo protocols clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -40,6 +40,9 @@ chaos: $(READY) ## 20 long runs in which everything is killed, as a table (RUNS=
 soak: $(READY)  ## ten minutes of mixed load, and whether memory or keys grow (MINUTES=1: shorter)
 	$(BIN)/python -m benchmarks.soak $(MINUTES)
 
+fuzz: $(READY)  ## ten minutes of requests made up from the document, and whether anything answers or logs what it must not (MINUTES=1)
+	PYTHONPATH=tests/support $(BIN)/python tests/fuzz/fuzzing.py $(or $(MINUTES),10) .fuzz
+
 zoo: $(READY)   ## make a hundred ONNX files and measure their gradients, as a table (ARGS=vit: only names with that in them)
 	PYTHONPATH=tests $(BIN)/python -m zoo.measure $(ARGS)
 
@@ -47,5 +50,5 @@ protocols: $(READY) ## stock clients (kserve, tritonclient, openai) in environme
 	PYTHONPATH=tests/support $(BIN)/python tests/protocols/run.py .protocols
 
 clean:          ## remove what the targets made here (not EXPLAINERY_HOME)
-	rm -rf .venv .protocols build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .protocols .fuzz build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

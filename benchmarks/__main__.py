@@ -18,6 +18,8 @@ ALL = (
     "streams",
     "estimates",
     "memory",
+    "intervals",
+    "completeness",
     "quality_verdicts",
     "counterfactuals",
     "batches",

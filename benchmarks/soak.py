@@ -96,25 +96,25 @@ class Load:
     def _ask(self, connection: http.client.HTTPConnection, dice: random.Random) -> None:
         """One job of the mix: most are waited for, some canceled, forgotten or asked again; answers are read in every form."""
         fate = dice.random()
-        document = self._say(connection, "POST", "/v1/explanations", _body(dice), dice, fate)
+        who = {"X-Explainery-Tenant": f"t{dice.randrange(6)}"}
+        document = self._say(connection, "POST", "/v1/explanations", _body(dice), who, fate)
         path = f"/v1/explanations/{document['id']}"
         if fate < 0.03:
-            self._say(connection, "POST", f"{path}/cancel", b"", dice, fate)
+            self._say(connection, "POST", f"{path}/cancel", b"", who, fate)
         elif document["status"] == "succeeded":
             accept = dice.choice(("application/json", "application/x-npz", "application/vnd.safetensors"))
-            connection.request(
-                "GET", f"{path}/result", headers={"Accept": accept if dice.random() < 0.1 else "application/json"}
-            )
+            form = {"Accept": accept if dice.random() < 0.1 else "application/json"}
+            connection.request("GET", f"{path}/result", headers=form | who)
             connection.getresponse().read()
             if fate > 0.97:
-                self._say(connection, "DELETE", path, b"", dice, fate)
+                self._say(connection, "DELETE", path, b"", who, fate)
         self.ended[document["status"]] += 1
 
     def _say(
-        self, connection: http.client.HTTPConnection, verb: str, path: str, body: bytes, dice: random.Random, fate: float
+        self, connection: http.client.HTTPConnection, verb: str, path: str, body: bytes, who: dict[str, str], fate: float
     ) -> dict[str, Any]:
-        tenant = {"X-Explainery-Tenant": f"t{dice.randrange(6)}", "Prefer": "respond-async" if fate < 0.03 else "wait=20"}
-        connection.request(verb, path, body, {**HEADERS, **tenant})
+        prefer = {"Prefer": "respond-async" if fate < 0.03 else "wait=20"}
+        connection.request(verb, path, body, {**HEADERS, **who, **prefer})
         answer = connection.getresponse()
         content = answer.read()
         if answer.status not in (200, 202, 204, 409):

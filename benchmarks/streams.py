@@ -22,8 +22,8 @@ EVERY_S = 0.05
 LIMIT_MS = 200.0
 BODY = json.dumps({"model": "no-op", "method": "saliency", "instances": [[1.0] * 4], "fresh": True}).encode()
 HEADERS = {"Content-Type": "application/json"}
-PLACE = b"\nid: "
-"""Each event that is kept has a line like this."""
+TYPE, PROGRESS = b"event: explanation.", b"event: explanation.progress"
+"""Events of the second type are not kept, so nobody need be told of them."""
 Address = tuple[str, int]
 
 
@@ -64,9 +64,9 @@ class Listeners:
         while not self._over.is_set():
             for key, _ in self._selector.select(0.1):
                 piece = key.fileobj.recv(2**16)  # type: ignore[union-attr]  # a socket
-                text = self._ends[key.data] + piece
-                self.told[key.data] += text.count(PLACE)
-                self._ends[key.data] = text[1 - len(PLACE) :]
+                whole, end, rest = (self._ends[key.data] + piece).rpartition(b"\n\n")
+                self.told[key.data] += whole.count(TYPE) - whole.count(PROGRESS)
+                self._ends[key.data] = rest if end else whole + rest
 
     def close(self) -> None:
         """Stop listening."""

@@ -19,7 +19,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor
 
 from workers.forest import Forest
-from workers.runtimes.onnx.trees import ensemble_of
+from workers.runtimes.onnx.wood.ensembles import ensemble_of
 
 ROWS = 1000
 MODELS = {
@@ -33,7 +33,7 @@ def read(model: Any, features: int) -> Forest:
     """The trained model as ONNX, read back."""
     options = {id(model): {"zipmap": False}} if hasattr(model, "classes_") else None
     exported = convert_sklearn(model, initial_types=[("input", FloatTensorType([None, features]))], options=options)
-    return ensemble_of(exported.graph.node[0])
+    return ensemble_of(exported.graph.node[0]).forest
 
 
 def best_s(call: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from explainery.client import AsyncClient as AsyncClient
     from explainery.client import Client as Client
     from explainery.client import ClientError as ClientError
     from explainery.client import ExplanationResult as ExplanationResult
@@ -20,7 +21,16 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Client", "ClientError", "ExplanationResult", "JobFailed", "ServiceError", "ServiceUnreachable", "WaitTimedOut"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "ClientError",
+    "ExplanationResult",
+    "JobFailed",
+    "ServiceError",
+    "ServiceUnreachable",
+    "WaitTimedOut",
+]
 
 
 def __getattr__(name: str) -> Any:

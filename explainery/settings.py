@@ -19,8 +19,8 @@ from explainery.contract.job import is_tenant
 PREFIX = "EXPLAINERY_"
 
 
-def _setting(default: Any, help: str, unit: str = "", minimum: float | None = None) -> Any:
-    return field(default=default, metadata={"help": help, "unit": unit, "minimum": minimum})
+def _setting(default: Any, help: str, unit: str = "", minimum: float | None = None, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"help": help, "unit": unit, "minimum": minimum})
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,25 @@ class Settings:
     home: Path = _setting(Path("~/.explainery"), "State of the embedded server, logs, caches, pid files.", "folder")
     models: str = _setting("", "Model repository: a folder or an fsspec URL. Default: <home>/models.", "folder or URL")
     redis_url: str = _setting("", "Redis to use. When empty, `explainery up` runs an embedded one.", "URL")
-    host: str = _setting("127.0.0.1", "Address the API binds to. There are no API keys yet: keep it on loopback.")
+    host: str = _setting("127.0.0.1", "Address the API binds to. Beyond loopback it starts only with EXPLAINERY_AUTH.")
     port: int = _setting(8080, "Port of the API; 0 takes a free one.", minimum=0)
+    auth: str = _setting("off", "Who may come: off, keys, oidc, or keys,oidc; off-i-know: anybody, beyond loopback too.")
+    api_key: str = _setting("", "API key that the command line and the Python client send.", secret=True)
+    oidc_issuer: str = _setting("", "Identity provider whose tokens are taken, exactly as its tokens write it.", "URL")
+    oidc_audience: str = _setting("", "Audience that tokens must be for.")
+    oidc_jwks_url: str = _setting("", "The provider's keys. Default: what its discovery document names.", "URL")
+    oidc_algorithms: tuple[str, ...] = _setting(("RS256", "ES256"), "How tokens may be signed.", "comma-separated algorithms")
+    oidc_tenant_claim: str = _setting("tenant", "Claim that names the tenant; dots lead into objects.")
+    oidc_role_claim: str = _setting("role", "Claim that names the role, or a list with it; dots lead into objects.")
+    tenant_models: tuple[str, ...] = _setting(
+        ("*",), "Models that a tenant may use where it has no list of its own, as patterns.", "comma-separated patterns"
+    )
+    tenant_requests: int = _setting(0, "Requests a tenant may make in a minute; past it, 429. 0: any number.", "requests", 0)
+    tenant_jobs: int = _setting(0, "Jobs of a tenant that may not have ended; past it, 429. 0: any number.", "jobs", 0)
+    tenant_bytes: int = _setting(0, "Bytes that may be stored for a tenant; past it, 429. 0: any number.", "bytes", 0)
+    tenant_compute_s: float = _setting(
+        0.0, "Compute that a tenant may spend in a day (UTC); past it, 429. 0: any.", "seconds", 0
+    )
     workers: int = _setting(1, "Worker processes under `explainery up`.", "processes", 1)
     device: str = _setting("auto", "Device of the workers: auto, cpu, cuda or cuda:N.")
     threads: int = _setting(0, "Compute threads of a worker; 0: cores divided by workers.", "threads", 0)
@@ -136,7 +153,7 @@ class Settings:
     )
     max_model_bytes: int = _setting(16 * 2**30, "Largest size of a model's files together.", "bytes", 1)
     model_uploads: bool = _setting(
-        False, "Let POST /v1/models add models. For operators only: there are no API keys yet.", "0 or 1"
+        False, "Let POST /v1/models add models: operators alone, where EXPLAINERY_AUTH says who that is.", "0 or 1"
     )
     max_upload_bytes: int = _setting(2**30, "Largest body of POST /v1/models.", "bytes", 1)
     rescan_s: float = _setting(5.0, "How often a worker looks for new models.", "seconds", 0.1)
@@ -156,6 +173,11 @@ class Settings:
     def files_url(self) -> str:
         """Where files of batches lie, the default applied."""
         return self.files or str(self.home / "files")
+
+    @property
+    def credentials(self) -> frozenset[str]:
+        """What callers may show who they are with: "keys", "oidc", both; nothing: nobody is asked."""
+        return frozenset(self.auth.split(",")) & {"keys", "oidc"}
 
     @property
     def weights(self) -> dict[str, float]:
@@ -183,8 +205,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     faults: list[str] = []
     for entry in fields(Settings):
         try:
-            text = _text(entry.name, source)
-            values[entry.name] = entry.default if text is None else _checked(entry, text)
+            said = text(entry.name, source)
+            values[entry.name] = entry.default if said is None else _checked(entry, said)
         except (ValueError, OSError) as error:
             faults.append(f"{variable(entry.name)}: {error}")
     if faults:
@@ -198,7 +220,9 @@ def variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
-def _text(name: str, source: Mapping[str, str]) -> str | None:
+def text(name: str, environ: Mapping[str, str] | None = None) -> str | None:
+    """One setting as it is written in the environment, or in the file that this names; None where it is not set."""
+    source = os.environ if environ is None else environ
     if (path := source.get(variable(name) + "_FILE")) is not None:
         return Path(path).read_text(encoding="utf-8").strip()
     return source.get(variable(name))
@@ -255,10 +279,17 @@ def _pause(text: str) -> float:
     return seconds
 
 
+def _signing(name: str) -> str:
+    if name not in _ALGORITHMS:
+        raise ValueError(f"must be of {', '.join(_ALGORITHMS)}: algorithms with a public key")
+    return name
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 _READERS: dict[type, Callable[[str], Any]] = {
     int: _integer,
     float: _number,
@@ -270,8 +301,13 @@ _READERS: dict[type, Callable[[str], Any]] = {
 _CHECKS: dict[str, Callable[[Any], object]] = {
     "tenant_weights": lambda pairs: [_weight(pair) for pair in pairs],
     "remote_allowed": AllowList.parse,
+    "oidc_algorithms": lambda names: [_signing(name) for name in names],
     "webhook_allowed": AllowList.parse,
     "webhook_retry_s": lambda pauses: [_pause(text) for text in pauses],
 }
 """What raises ValueError for a value that cannot be used."""
-_CHOICES = {"log_level": ("debug", "info", "warning", "error"), "dedupe": ("tenant", "all", "off")}
+_CHOICES = {
+    "log_level": ("debug", "info", "warning", "error"),
+    "dedupe": ("tenant", "all", "off"),
+    "auth": ("off", "off-i-know", "keys", "oidc", "keys,oidc", "oidc,keys"),
+}

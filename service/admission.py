@@ -80,14 +80,14 @@ def admit(
     check_layer(choice.spec, choice.params, entry.digest, layers_of)
     check_sets(choice, rows.count)
     check_table(choice.spec, choice.params, entry.card, rows.count)
-    quality = read_quality(request.quality, choice.spec, entry, shelf)
+    quality = read_quality(request.quality, choice.spec, choice.params, entry, shelf)
     check_reasons(request.reasons, choice.spec, entry.card)
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows, stored)
     check_value_function(choice.spec, baseline)
     backgrounds = _backgrounds(baseline, baseline_arrays)
     checks = tuple((shelf.checks[each.check], each.params) for each in quality)
-    asked = Asked(entry, choice, rows, target, backgrounds, request.priority, terms.device, checks)
+    asked = Asked(entry, choice, rows, target, backgrounds, request.priority, terms.device, checks, terms.tenant)
     estimate = estimate_of(asked, past_of)
     spec = JobSpec(
         id=job_id,

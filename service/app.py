@@ -9,6 +9,7 @@ from apiflask import APIFlask
 
 import explainery
 from explainery.settings import Settings, load
+from explainery.store.access import KeyStore
 from explainery.store.backgrounds import Backgrounds
 from explainery.store.batches import BatchStore
 from explainery.store.bell import Bell
@@ -22,13 +23,17 @@ from explainery.store.hub import Hub
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.runs import RunStore
+from explainery.store.tenants import TenantStore
 from explainery.store.watch import Watcher
 from explainery.store.webhooks import WebhookStore
 from service.figures import Drawings
+from service.guard import guard_requests
 from service.logs import request_log
 from service.metrics import Metrics
+from service.oidc import Verifier
 from service.openapi import document
 from service.parts import Parts
+from service.plain_name import PlainName
 from service.problems import register_problems
 from service.routes import (
     anytime,
@@ -60,11 +65,13 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     """
     no_files: Any = None  # Flask takes None, APIFlask's annotation does not say so
     app = APIFlask("service", title="Explainery", version=explainery.__version__, docs_path=None, static_folder=no_files)
+    app.url_map.converters["plain"] = PlainName
     app.extensions["explainery"] = join(settings or load())
     app.config["MAX_CONTENT_LENGTH"] = app.extensions["explainery"].settings.max_body_bytes
     app.config["OPENAPI_VERSION"] = "3.1.0"
     app.spec_processor(document)
     trace_requests(app)
+    guard_requests(app)
     register_problems(app)
     for routes in (
         explanations,
@@ -114,4 +121,7 @@ def join(settings: Settings) -> Parts:
         metrics=Metrics(partial(look, redis), catalogue, hub.open_streams),
         drawings=Drawings(),
         log=request_log(),
+        keys=KeyStore(redis),
+        tenants=TenantStore(redis, settings),
+        verifier=Verifier(settings) if "oidc" in settings.credentials else None,
     )

@@ -6,7 +6,7 @@ import contextlib
 import time
 from typing import Any
 
-from flask import g, request
+from flask import g
 
 from explainery.contract.comparison import COMPARISONS, Comparison, ComparisonRequest, status_of
 from explainery.contract.errors import ComparisonGone, ExplaineryError, JobEnded, JobGone, JobNotFound, RequestRefused
@@ -16,7 +16,7 @@ from service.documents import job_document
 from service.entering import Entry, prepared
 from service.faults import fault
 from service.parts import Parts
-from service.tenant import HEADER, read_tenant
+from service.tenant import tenant_now
 from service.waiting import until_ended
 
 
@@ -30,7 +30,7 @@ def enter(context: Parts, asked: ComparisonRequest) -> Comparison:
             entry.enter()
             if not entry.repeats:
                 entered.append(entry)
-        tenant = read_tenant(request.headers.get(HEADER))
+        tenant = tenant_now()
         ids = tuple(entry.id for entry in entries)
         made = Comparison(id=comparison_id, jobs=ids, labels=tuple(asked.labels()), top=asked.top, tenant=tenant)
         context.comparisons.keep(made)
@@ -81,7 +81,7 @@ def forget(context: Parts, comparison: Comparison) -> None:
         with contextlib.suppress(JobGone, JobNotFound):
             context.bell.ring(context.jobs.forget(job_id))
         context.drawings.forget(job_id)
-    context.comparisons.forget(comparison.id)
+    context.comparisons.forget(comparison)
 
 
 def comparison_document(comparison: Comparison, jobs: list[Job], root: str) -> dict[str, Any]:

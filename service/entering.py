@@ -13,13 +13,14 @@ from explainery.contract.errors import BackgroundNotFound, InvalidBaseline
 from explainery.contract.job import JobRequest, JobSpec
 from explainery.contract.tensors import pack
 from explainery.store.ids import new_job_id
-from explainery.store.jobs import Once
+from explainery.store.jobs import ANY, Once, Quota
 from service import cancel_after, idempotency
 from service.admission import Admitted, Terms, admit
+from service.caller import caller_now, quota_now
 from service.estimating import check_cost
 from service.faults import fault
 from service.parts import Parts
-from service.tenant import HEADER, read_tenant
+from service.tenant import tenant_now
 
 
 @dataclass(eq=False)
@@ -34,13 +35,14 @@ class Entry:
     once: Once | None = None
     cancel_after_s: float | None = None
     repeats: bool = False
+    quota: Quota = ANY
 
     def enter(self) -> bool:
         """Admit it and ring for a worker; say whether it has its answer already."""
         if self.spec is None:
             return False
         admission = self.context.jobs.admit(
-            self.spec, self.inputs, fresh=self.fresh, once=self.once, cancel_after_s=self.cancel_after_s
+            self.spec, self.inputs, fresh=self.fresh, once=self.once, cancel_after_s=self.cancel_after_s, quota=self.quota
         )
         self.context.bell.ring(admission.ring)
         if admission.repeated is not None:
@@ -70,7 +72,7 @@ def entry_of(
     A request that repeats an earlier one is not checked again: the model may be gone by now, and its job is there all the same.
     Raises InvalidIdempotencyKey and what `check` raises.
     """
-    tenant = read_tenant(request.headers.get(HEADER))
+    tenant = tenant_now()
     key = idempotency.read_key(request.headers.get(idempotency.HEADER))
     cancel_after_s = cancel_after.read_cancel_after(request.headers.get(cancel_after.HEADER))
     once = idempotency.once_of(key, tenant, f"{request.method} {request.path}", asked, part)
@@ -80,16 +82,17 @@ def entry_of(
     job_id = new_job_id()
     spec, inputs = check(job_id)
     g.job_id = job_id
-    return Entry(context, job_id, spec, inputs, fresh, once, cancel_after_s)
+    return Entry(context, job_id, spec, inputs, fresh, once, cancel_after_s, quota=quota_now(context.backgrounds))
 
 
 def admitted_now(context: Parts, asked: JobRequest, job_id: str) -> Admitted:
     """The job as it would enter, with its estimate, whatever that is. Raises what `admit` raises."""
-    tenant = read_tenant(request.headers.get(HEADER))
+    tenant = tenant_now()
     shelf = context.shelf()
     terms = Terms(tenant, g.request_id, context.settings.max_rows, context.settings.dedupe, context.catalogue.device)
     stored = partial(_stored, context, tenant)
-    return admit(asked, shelf, terms, job_id=job_id, layers_of=context.layers.find, past_of=context.runs.past, stored=stored)
+    past_of = partial(context.runs.past, own=caller_now() is not None)
+    return admit(asked, shelf, terms, job_id=job_id, layers_of=context.layers.find, past_of=past_of, stored=stored)
 
 
 def _stored(context: Parts, tenant: str, background_id: str) -> bytes:

@@ -12,7 +12,7 @@ from explainery.contract.catalogue import CheckSpec, MethodSpec, ModelEntry
 from explainery.contract.effort import effort_of, effort_of_checks
 from explainery.contract.errors import OverBudget
 from explainery.contract.estimate import Basis, Estimate, Run
-from explainery.contract.job import JobSpec, ModelRef, Priority, Target
+from explainery.contract.job import DEFAULT_TENANT, JobSpec, ModelRef, Priority, Target
 from explainery.contract.model_card import ModelCard
 from explainery.contract.row_sizes import RowSizes
 from explainery.store.runs import Kind, Past
@@ -45,6 +45,7 @@ class Asked:
     priority: Priority
     device: str
     checks: tuple[tuple[CheckSpec, Mapping[str, Any]], ...] = ()
+    tenant: str = DEFAULT_TENANT
 
 
 def estimate_of(asked: Asked, past_of: PastOf) -> Estimate:
@@ -52,7 +53,7 @@ def estimate_of(asked: Asked, past_of: PastOf) -> Estimate:
     entry, spec = asked.entry, asked.choice.spec
     sizes = RowSizes(entry.card, asked.rows.shapes, asked.rows.count, asked.choice.players)
     model = ModelRef(name=entry.name, version=str(entry.version), digest=entry.digest)
-    past = past_of(Kind(model, asked.device, spec.name, sizes.key))
+    past = past_of(Kind(model, asked.device, spec.name, sizes.key, asked.tenant))
     samples, runs_more = effort_of_checks(spec, asked.checks)
     counts = _counts(asked, sizes, pace.likely_share(past.of_method))
     if asked.checks:
@@ -64,8 +65,8 @@ def estimate_of(asked: Asked, past_of: PastOf) -> Estimate:
     return Estimate(
         model_evaluations=values,
         gradient_evaluations=gradients,
-        seconds=round(pace.seconds(prices, expected), 6),
-        least_seconds=round(pace.seconds(prices, expected.model_copy(update=_least(counts))), 6),
+        seconds=round(pace.like(prices, past.of_method, expected), 6),
+        least_seconds=round(pace.like(prices, past.of_method, expected.model_copy(update=_least(counts))), 6),
         seconds_from=basis,
         runs=runs,
         memory_bytes=need_of(asked.rows) + (need or 0) or None,

@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from explainery.contract.catalogue import text_unit
 from explainery.contract.errors import InvalidInput, InvalidParameter
+from explainery.contract.feature_groups import text_unit
 from explainery.contract.model_card import InputSpec, ModelCard
 from explainery.contract.tensors import tensor_from_nested
 from service.faults import fault

@@ -6,16 +6,18 @@ from typing import Any
 
 from gunicorn.http import wsgi  # type: ignore[import-untyped]  # gunicorn ships no types
 
+from explainery.exposure import check_exposure
 from explainery.settings import load
 from service.logs import logging_config
 
 _settings = load()
+check_exposure(_settings)
 
 bind = f"{_settings.host}:{_settings.port}"
 # A long poll holds a thread, and threads are cheap; one process keeps one watcher and one set of counters. An event stream
 # holds one, too, which sleeps: those have threads of their own, so that however many are open, the others find one.
 workers = 1
-worker_class = "gthread"
+worker_class = "service.gunicorn_worker.Worker"
 threads = _settings.api_threads + _settings.max_streams
 worker_connections = max(1000, 2 * threads)
 # A client may hold an answer for max_wait_s, by a synchronous protocol for sync_limit_s;
@@ -23,6 +25,8 @@ worker_connections = max(1000, 2 * threads)
 timeout = 30 + int(max(_settings.max_wait_s, _settings.sync_limit_s))
 graceful_timeout = 5
 keepalive = 15
+# As long as it may be: names in queries are written in percent signs.
+limit_request_line = 8190
 # The application logs each request itself, with ids and without values.
 accesslog = None
 logconfig_dict = logging_config(_settings)

@@ -15,6 +15,9 @@ from explainery.contract.job import BackgroundRequest, Job, JobRequest, JobState
 from explainery.contract.layers import LayerSpec
 from explainery.contract.result import Result
 from explainery.contract.webhooks import Delivery, Webhook, WebhookRequest
+from service.examples import body_examples, path_example
+from service.links import links_of
+from service.statuses import PHRASES, refusals
 
 REF = "#/components/schemas/"
 MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
@@ -40,6 +43,11 @@ NULL_OR_TEXT = {"type": ["string", "null"]}
 TRUTH = {"type": "boolean"}
 NUMBERS = {"type": "array", "items": {"type": "number"}}
 
+
+def _text(shortest: int, longest: int) -> dict[str, Any]:
+    return {"type": "string", "minLength": shortest, "maxLength": longest}
+
+
 PREFER = {
     "name": "Prefer",
     "in": "header",
@@ -54,13 +62,13 @@ SUBMITTED: list[dict[str, Any]] = [
     {
         "name": "Idempotency-Key",
         "in": "header",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 512},
-        "description": "The same key and the same request again: the first job, for 24 hours. Another request: 422.",
+        "schema": {"type": "string", "pattern": r'^([!#-+\--:<-\[\]-~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$'},
+        "description": "One string. The same key and the same request again: the first job, for 24 hours. Another one: 422.",
     },
     {
         "name": "Cancel-After",
         "in": "header",
-        "schema": TEXT,
+        "schema": {"type": "string", "pattern": r"^(\d{1,6}[hH])?(\d{1,8}[mM])?(\d{1,9}(\.\d{1,3})?[sS]?)?$", "minLength": 1},
         "description": "Seconds, or like `90s`, `5m`, `1h30m`: the job is canceled unless it has ended by then.",
     },
 ]
@@ -80,8 +88,8 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "get_explanation": [PREFER, IF_NONE_MATCH],
     "get_figure": [
         {"name": "row", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
-        {"name": "input", "in": "query", "schema": TEXT, "description": "Of a model with several inputs."},
-        {"name": "layer", "in": "query", "schema": TEXT, "description": "Of a method that looks at several layers."},
+        {"name": "input", "in": "query", "schema": _text(1, 256), "description": "Of a model with several inputs."},
+        {"name": "layer", "in": "query", "schema": _text(1, 512), "description": "Of a method that looks at several layers."},
         {"name": "head", "in": "query", "schema": {"type": "integer", "minimum": 0}, "description": "Of attention: one head."},
     ],
     "stream_explanation_events": [LAST_EVENT_ID],
@@ -102,14 +110,32 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     ],
     "list_explanations": [
         {"name": "status", "in": "query", "schema": {"type": "string", "enum": [state.value for state in JobState]}},
-        {"name": "model", "in": "query", "schema": TEXT},
-        {"name": "decision_id", "in": "query", "schema": TEXT},
-        {"name": "cursor", "in": "query", "schema": TEXT, "description": "From the page before."},
+        {"name": "model", "in": "query", "schema": _text(1, 128)},
+        {"name": "decision_id", "in": "query", "schema": _text(1, 256)},
+        {"name": "cursor", "in": "query", "schema": _text(0, 64), "description": "From the page before."},
         {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 500, "default": 50}},
     ],
 }
 """Parameters by operation, besides those of the path."""
 PARAMETERS |= {name: [SYNC_PREFER, *SUBMITTED] for name in ("explain_v1", "predict_v1", "infer_v2", "explain_torchserve")}
+SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key (`exk_…`), or a token of the identity provider. Asked for where EXPLAINERY_AUTH is on.",
+    },
+    "api_key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Api-Key",
+        "description": "An API key.",
+    },
+}
+"""How callers show who they are. Where EXPLAINERY_AUTH is off nobody is asked."""
+CALLERS = (401, 403)
+"""What every operation may say to who calls it."""
+OPEN_OPERATIONS = {"get_health", "get_readiness", "get_liveness_v1", "get_live_v2", "get_ready_v2"}
+"""Those that never ask."""
 BODIES = {
     "add_webhook": ("application/json", "WebhookRequest"),
     "upload_file": ("multipart/form-data", "NewFile"),
@@ -170,18 +196,25 @@ def document(spec: Any) -> Any:
     schemas = {**described["$defs"], **_own_schemas()}
     _as_the_wire_writes(schemas)
     spec["tags"] = [{"name": name} for name in dict.fromkeys(tag["name"] for tag in spec["tags"])]
-    spec["components"] = {"schemas": schemas, "responses": {"Problem": _problem_response()}}
+    spec["components"] = {"schemas": schemas, "responses": {"Problem": _problem_response()}, "securitySchemes": SCHEMES}
+    spec["security"] = [{}, *({name: []} for name in SCHEMES)]
     for path, verb, operation in ((path, *each) for path, verbs in spec["paths"].items() for each in verbs.items()):
         if "operationId" not in operation:
             continue
         name = operation["operationId"]
         operation["operationId"] = name + "_of_version" * ("{version}" in path) + "_by_put" * (verb == "put")
         operation.setdefault("parameters", []).extend(PARAMETERS.get(name, ()))
+        _show_paths(name, operation)
         operation["responses"] = {code: answer for code, answer in operation["responses"].items() if int(code) < 400}
-        operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
+        for answer in operation["responses"].values() if links_of(name) else ():
+            answer["links"] = links_of(name)
+        operation["responses"] |= _refusals(name)
+        if name in OPEN_OPERATIONS:
+            operation["security"] = []
         if name in BODIES:
             media_type, schema = BODIES[name]
-            content = {media_type: {"schema": {"$ref": REF + schema}}}
+            examples = {"examples": body_examples(name)} if body_examples(name) else {}
+            content = {media_type: {"schema": {"$ref": REF + schema}, **examples}}
             operation["requestBody"] = {"required": True, "content": content}
     return spec
 
@@ -192,6 +225,12 @@ def _as_the_wire_writes(schemas: dict[str, Any]) -> None:
     schemas["Job"]["properties"]["links"] = {"type": "object", "properties": links}
     about = dict.fromkeys(("self", "deliveries", "ping"), TEXT)
     schemas["Webhook"]["properties"]["links"] = {"type": "object", "properties": about}
+    webhook = schemas["Webhook"]
+    schemas["NewWebhook"] = {
+        **webhook,
+        "title": "NewWebhook",
+        "properties": {**webhook["properties"], "secret": TEXT, "public_key": TEXT},
+    }
     schemas["Attribution"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
     schemas["MapInfo"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
     schemas["Attribution"]["properties"]["standard_error"] = {"anyOf": [NUMBERS, {"type": "null"}]}
@@ -216,6 +255,7 @@ def _own_schemas() -> dict[str, Any]:
                 "unit": TEXT,
                 "state": TEXT,
                 "job_error": {"type": ["object", "null"]},
+                "violated-policies": _list(TEXT),
                 "estimate": {"$ref": REF + "Estimate"},
             }
         ),
@@ -248,7 +288,6 @@ def _own_schemas() -> dict[str, Any]:
             }
         ),
         **_batch_schemas(),
-        "NewWebhook": {"allOf": [{"$ref": REF + "Webhook"}, _object({"secret": TEXT})]},
         "WebhookList": _object({"webhooks": _list({"$ref": REF + "Webhook"})}),
         "DeliveryList": _object({"deliveries": _list({"$ref": REF + "Delivery"})}),
         "Background": _object({"id": TEXT, "rows": {"type": "integer"}, "shapes": {"type": "object"}}),
@@ -385,6 +424,23 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _list(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items}
+
+
+def _show_paths(operation: str, described: dict[str, Any]) -> None:
+    """Give the parameters of the path an example."""
+    for parameter in described["parameters"]:
+        example = path_example(operation, parameter["name"]) if parameter["in"] == "path" else None
+        if example is not None:
+            parameter["example"] = example
+
+
+def _refusals(operation: str) -> dict[Any, Any]:
+    """The errors that an operation answers with; where nobody has listed them, any."""
+    statuses = refusals(operation)
+    if statuses is None:
+        return {"default": {"$ref": "#/components/responses/Problem"}}
+    known = sorted({*statuses, *(() if operation in OPEN_OPERATIONS else CALLERS)})
+    return {str(status): {**_problem_response(), "description": PHRASES[status]} for status in known}
 
 
 def _problem_response() -> dict[str, Any]:

@@ -15,6 +15,11 @@ from explainery.contract.errors import ExplaineryError, JobNotFinished
 from explainery.contract.job import Job
 
 MEDIA_TYPE = "application/problem+json"
+CHALLENGE = 'Bearer realm="explainery"'
+QUOTA = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+QUOTA_TITLE = "Request cannot be satisfied as assigned quota has been exceeded"
+REDUCED = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
+"""Types of draft-ietf-httpapi-ratelimit-headers, section 5."""
 RETRY_AFTER_S = 2
 """When to come back after an error that passes by itself."""
 
@@ -24,6 +29,10 @@ STATUSES: dict[type[ExplaineryError], int] = {
     errors.JobNotFound: 404,
     errors.BackgroundNotFound: 404,
     errors.UploadsOff: 403,
+    errors.Forbidden: 403,
+    errors.Unauthenticated: 401,
+    errors.KeyNotFound: 404,
+    errors.QuotaExceeded: 429,
     errors.UnknownFigure: 404,
     errors.WebhookNotFound: 404,
     errors.FileNotFound: 404,
@@ -48,6 +57,7 @@ STATUSES: dict[type[ExplaineryError], int] = {
     errors.StoreUnavailable: 503,
     errors.CatalogueUnavailable: 503,
     errors.NoWorker: 503,
+    errors.IdentityProviderUnavailable: 503,
     errors.LayersUnknown: 404,
     errors.JobNotSucceeded: 500,
     errors.SyncLimitReached: 504,
@@ -114,11 +124,17 @@ def result_missing(error: JobNotFinished, job: Job) -> Response:
 
 def _explainery_problem(error: ExplaineryError) -> Response:
     more = {name: getattr(error, name) for name in SAID if getattr(error, name, None)}
+    if isinstance(error, errors.QuotaExceeded):
+        more |= {"type": QUOTA, "title": QUOTA_TITLE, "violated-policies": [error.policy]}
+    if isinstance(error, errors.QueueFull):
+        more |= {"type": REDUCED, "violated-policies": []}
     answer = problem(status_of(error), error.code, error.detail, retryable=error.retryable, **more)
     if "job" in more:
         answer.headers["Location"] = more["job"]
-    if isinstance(error, errors.QueueFull):
+    if isinstance(error, errors.QueueFull | errors.QuotaExceeded):
         answer.headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, errors.Unauthenticated):
+        answer.headers["WWW-Authenticate"] = CHALLENGE + (', error="invalid_token"' if error.given else "")
     return answer
 
 
@@ -144,16 +160,23 @@ def _unexpected_problem(error: Exception) -> Response:
 
 def problem(status: int, code: str, detail: str, *, retryable: bool = False, **more: Any) -> Response:
     """A response with the problem body; `more` is added to it."""
-    body = {
+    body = problem_body(status, code, detail, g.get("request_id", ""), retryable=retryable, **more)
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if retryable else {}
+    return Response(orjson.dumps(body), status=status, headers=headers, content_type=MEDIA_TYPE)
+
+
+def problem_body(
+    status: int, code: str, detail: str, request_id: str, *, retryable: bool = False, **more: Any
+) -> dict[str, Any]:
+    """The one shape of every error body."""
+    return {
         "type": f"urn:explainery:problem:{code}",
         "title": code.replace("_", " ").capitalize(),
         "status": status,
         "detail": detail,
-        "instance": f"urn:explainery:request:{g.get('request_id', '')}",
+        "instance": f"urn:explainery:request:{request_id}",
         "code": code,
         "error": detail,
         "retryable": retryable,
         **more,
     }
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if retryable else {}
-    return Response(orjson.dumps(body), status=status, headers=headers, content_type=MEDIA_TYPE)

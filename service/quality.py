@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from explainery.contract.catalogue import CheckSpec, MethodSpec, ModelEntry
 from explainery.contract.errors import CheckUnavailable, InvalidParameter
 from explainery.contract.job import CheckIn, CheckOrder
+from explainery.contract.links import of_margin
 from service.faults import refusal
 from service.shelf import Shelf
 
@@ -18,8 +20,11 @@ NOT_JUDGED = {
 """Why a method's values cannot be held against the explained output."""
 
 
-def read_quality(asked: Sequence[str | CheckIn], method: MethodSpec, entry: ModelEntry, shelf: Shelf) -> tuple[CheckOrder, ...]:
+def read_quality(
+    asked: Sequence[str | CheckIn], method: MethodSpec, params: Mapping[str, Any], entry: ModelEntry, shelf: Shelf
+) -> tuple[CheckOrder, ...]:
     """The checks as a worker runs them. Raises UnknownCheck, InvalidParameter, CheckUnavailable."""
+    margin = of_margin(method, params, entry.verdict)
     orders: dict[str, CheckOrder] = {}
     for number, each in enumerate(asked):
         loc = f"quality.{number}"
@@ -28,6 +33,9 @@ def read_quality(asked: Sequence[str | CheckIn], method: MethodSpec, entry: Mode
         if spec.name in orders:
             raise refusal(InvalidParameter, loc, f"{loc} asks for {spec.name} a second time; a check is run once.")
         _check_method(spec, method, loc)
+        if margin and spec.of_output:
+            detail = f"{spec.name} holds attributions against the output's changes, and those of the margin are in other units."
+            raise refusal(CheckUnavailable, loc, detail)
         _check_model(spec, entry, loc)
         orders[spec.name] = CheckOrder(check=spec.name, params=spec.complete(given, loc))
     return tuple(orders.values())

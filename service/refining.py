@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import g, request
+from flask import g
 
 from explainery.contract.effort import effort_of
 from explainery.contract.errors import AnswersGone, JobNotFinished, ModelNotUsable, NotRefinable
@@ -14,7 +14,7 @@ from explainery.contract.tensors import pack, unpack
 from service.entering import Entry, entry_of
 from service.faults import fault
 from service.parts import Parts
-from service.tenant import HEADER, read_tenant
+from service.tenant import tenant_now
 
 KNOWN = "known/"
 
@@ -73,7 +73,7 @@ def _spec(context: Parts, base: JobSpec, asked: RefineRequest, job_id: str) -> J
             "priority": asked.priority,
             "decision_id": asked.decision_id or base.decision_id,
             "request_id": g.request_id,
-            "tenant": read_tenant(request.headers.get(HEADER)),
+            "tenant": tenant_now(),
             "effort": effort_of(method, more, base.rows, entry.players),
             "content": None,
         }

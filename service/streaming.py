@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -22,6 +24,8 @@ MEDIA_TYPE = "text/event-stream"
 HEARTBEAT = b": still here\n\n"
 RETRY_MS = 1000
 """When a client comes back after a cut."""
+GATHER_S = 0.05
+"""What comes within this time of an event is told together: many streams told of many jobs one by one would take a core."""
 STUCK_S = 30.0
 """Longest that a client may leave what it was sent lying."""
 
@@ -42,51 +46,62 @@ class Stream:
     root: str = ""
     _told: int = field(default=-1, init=False)
     """The revision of the job that was told last."""
+    _over: bool = field(default=False, init=False)
+    """Whether the job's last event was told."""
 
     def texts(self) -> Iterator[bytes]:
         """The stream's text, piece by piece; it ends after the job's last event, or when the process does."""
         # A place without data tells the client nothing but where it is: nothing before the first event is missed either.
         yield f"id: {write_place(self.place)}\nretry: {RETRY_MS}\n\n".encode()
-        for event in self._all():
-            if event is None:
-                yield HEARTBEAT
-            elif isinstance(event, bytes):
-                yield event
-            elif event.revision > self._told or self.listener.job is None or event.what == FORGOTTEN:
-                self._told = event.revision
-                yield written(event, self.root)
-                if event.final and self.listener.job is not None:
-                    return
+        for batch in self._all():
+            told = [self._said(event) for event in batch]
+            if text := b"".join(told):
+                yield text
+            if self._over:
+                return
 
-    def _all(self) -> Iterator[JobEvent | bytes | None]:
+    def _said(self, event: JobEvent | bytes) -> bytes:
+        """One event as text; nothing for what a job's stream has told already, or what comes after its end."""
+        if isinstance(event, bytes):
+            return event
+        if self.listener.job is not None:
+            if self._over or (event.revision <= self._told and event.what != FORGOTTEN):
+                return b""
+            self._told, self._over = event.revision, event.final
+        return written(event, self.root)
+
+    def _all(self) -> Iterator[list[JobEvent | bytes]]:
         if self.fresh and self.listener.job is not None:
-            yield self._state()
+            yield [self._state()]
         yield from self._missed()
         while not self.listener.closed:
             heard = self.listener.take(self.heartbeat_s)
             if self.listener.fell_behind():
                 yield from self._missed()
                 continue
-            if not heard:
-                yield None
-            for event in heard:
-                if event.id is None:
-                    yield event
-                elif (place := read_place(event.id)) > self.place:
-                    self.place = place
-                    yield event
+            yield [event for event in heard if self._moves_on(event)] if heard else [HEARTBEAT]
+            time.sleep(GATHER_S)
 
-    def _missed(self) -> Iterator[JobEvent | bytes]:
+    def _moves_on(self, event: JobEvent) -> bool:
+        """Whether an event is new to the client; its place is noted."""
+        if event.id is None:
+            return True
+        place = read_place(event.id)
+        moves = place > self.place
+        self.place = max(place, self.place)
+        return moves
+
+    def _missed(self) -> Iterator[list[JobEvent | bytes]]:
         """What was told after the client's place; where some of that is not kept, it is said, and how the job stands now."""
         more = True
         while more and not self.listener.closed:
             stretch = self.events.after(self.listener.tenant, self.place)
-            if stretch.lost:
-                yield gap(self.place)
+            told: list[JobEvent | bytes] = [gap(self.place)] if stretch.lost else []
             self.place, more = stretch.end, stretch.more
-            yield from (event for event in stretch.events if self.listener.job in (None, event.job))
+            told += (event for event in stretch.events if self.listener.job in (None, event.job))
             if stretch.lost and self.listener.job is not None:
-                yield self._state()
+                told.append(self._state())
+            yield told
 
     def _state(self) -> JobEvent:
         job_id = str(self.listener.job)
@@ -108,6 +123,7 @@ def _ms(job: Job) -> int:
     return round(datetime.fromisoformat(job.finished_at or job.started_at or job.created_at).timestamp() * 1000)
 
 
+@lru_cache(maxsize=1024)  # all streams of a tenant are told the same
 def written(event: JobEvent, root: str = "") -> bytes:
     """One event: its data is a CloudEvent in structured mode."""
     told = orjson.dumps({**attributes(event, root), "datacontenttype": "application/json", "data": data(event, root)})

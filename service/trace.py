@@ -37,6 +37,7 @@ def _end(response: Response) -> Response:
         "request",
         request_id=g.request_id,
         job_id=g.get("job_id"),
+        **({} if g.get("caller") is None else {"tenant": g.caller.tenant, "key_id": g.get("key_id")}),
         method=method,
         route=route,
         status=response.status_code,

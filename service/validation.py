@@ -40,7 +40,8 @@ def _faults(error: ValidationError, known: str) -> list[dict[str, str]]:
         elif not place:
             faults["body"] = "must be a JSON object"
         elif each["type"] == "extra_forbidden":
-            faults[_written(place)] = f"is not a field; there are: {known}" if len(place) == 1 else "is not a field"
+            where = (*place[:-1], "?") if place[0] == "inputs" else place  # what stands in an input may be somebody's name
+            faults[_written(where)] = f"is not a field; there are: {known}" if len(place) == 1 else "is not a field"
         else:
             faults[_written(place)] = each["msg"].replace("Input should be", "must be").replace("Field required", "is missing")
     return [{"loc": loc, "msg": msg} for loc, msg in faults.items()]

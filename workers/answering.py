@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainery.contract.errors import ExplaineryError, MethodUnavailable, ModelFailed, ModelOutputNotFinite
+from explainery.contract.links import margin_wanted
 from workers.batching import Slice
 from workers.device import ran_out_of_memory
 from workers.embedded import add_up_embedded, between, embed, needs_vectors, per_unit, probe_inside, probe_of, walk
@@ -19,7 +20,19 @@ from workers.looks import add_up_inside, answer_of, kind_of, shown
 from workers.parts import cut, share
 from workers.plugins import Array, Inside, Model, Wooded
 from workers.points import Row, baselines_in, coalition_points, frame_points, own_points, path_points
-from workers.questions import Answer, Floats, GradientAnswer, Gradients, Internals, Outputs, Question, Trees, Values
+from workers.questions import (
+    Answer,
+    Floats,
+    GradientAnswer,
+    Gradients,
+    Internals,
+    Margin,
+    Outputs,
+    Question,
+    TreeAnswer,
+    Trees,
+    Values,
+)
 from workers.single_looks import fetched, is_single, multiplied, take
 from workers.spread import EACH, add_spread, spread_of
 from workers.sums import Sums, add_up
@@ -32,7 +45,7 @@ class Tally:
     row: Row
     question: Question | Frame
     outputs: Floats = field(init=False)
-    """[evaluations, columns] for a frame or outputs, [evaluations, players] for trees, [evaluations] for the others."""
+    """[evaluations, columns] for a frame or outputs, for trees as `_trees` says, else [evaluations]."""
     sums: Sums = field(default_factory=Sums)
 
     def __post_init__(self) -> None:
@@ -52,7 +65,7 @@ class Tally:
             walks = bool(self.row.text) and between(self.question)
             return ("internals", *kind_of(self.question), walks, self.row.shape_key)
         if isinstance(self.question, Trees):
-            return ("trees", self.row.shape_key)
+            return ("trees", self.question.margin, self.row.shape_key)
         return ("gradients" if isinstance(self.question, Gradients) else "values", self.row.shape_key)
 
     def answer(self) -> Answer:
@@ -63,7 +76,7 @@ class Tally:
         if isinstance(self.question, Outputs):
             return self.outputs
         if isinstance(self.question, Trees):
-            return self.row.mean(self.outputs[None])[0]
+            return self._of_trees(self.row.mean(self.outputs[None])[0], self.question)
         outputs = self._mean(self.outputs, count)
         if isinstance(self.question, Values):
             return outputs
@@ -72,6 +85,12 @@ class Tally:
             sums |= {"inputs": per_unit(self.row, sums.get("inputs", {}))}
             return answer_of(sums, outputs, self.sums, self.row.column)
         return GradientAnswer(per_unit(self.row, sums["inputs"]), outputs, spread_of(self.row, self.question, sums))
+
+    def _of_trees(self, found: Floats, question: Trees) -> TreeAnswer:
+        """The values of the players; with a margin, its two ends follow them."""
+        link = cast(Wooded, self.row.model).link if question.margin else None
+        players = found[: self.row.partition.players]
+        return TreeAnswer(players, None if link is None else Margin(link, float(found[-2]), float(found[-1])))
 
     def beginning(self, evaluations: int) -> Answer:
         """The answer to the question's beginning, when so many evaluations are in; None where that is nothing.
@@ -160,10 +179,16 @@ class Answering:
         return parts
 
     def _trees(self, chunk: Sequence[Slice[Tally]]) -> list[Floats]:
-        """Shapley values against each row's baselines, [baselines, players]: rows of the same players share a call."""
+        """Shapley values against each row's baselines, [baselines, players]: rows of the same players share a call.
+
+        With a margin, that at the instance and at the baseline follow, [baselines, players + 2].
+        """
         if not hasattr(self._model, "shapley"):
             raise MethodUnavailable("This model is no sum of trees; use a method that asks for values.")
-        model, parts = cast(Wooded, self._model), []
+        model, parts = cast(Wooded, self._model), list[Floats]()
+        margin = cast(Trees, chunk[0].pending.asker.question).margin
+        if model.link is not None and not margin:
+            raise margin_wanted(model.link)
         for partition, pieces in groupby(chunk, key=lambda piece: piece.pending.asker.row.partition):
             some = list(pieces)
             rows = [(piece.pending.asker.row, piece.stop - piece.start) for piece in some]
@@ -172,7 +197,11 @@ class Answering:
                 {name: b[p.start : p.stop] for name, b in row.baselines.items()} for p, (row, _) in zip(some, rows, strict=True)
             ]
             columns = np.repeat([row.column for row, _ in rows], [n for _, n in rows])
-            found = model.shapley(instances, self._joined(around), columns, partition.labels)
+            joined = self._joined(around)
+            found = model.shapley(instances, joined, columns, partition.labels)
+            if margin:
+                ends = [model.margins(instances, columns), model.margins(joined, columns)]
+                found = np.concatenate([found, np.stack(ends, axis=1)], axis=1)
             parts += [found[rows] for rows in _cut(some)]
         return parts
 

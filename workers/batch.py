@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -132,8 +133,10 @@ class Batch:
         work = take_in(claim, self._loaded, self._registry)
         work.between_s += time.perf_counter() - began
         self.works[work.id] = work
+        tenants = Counter(each.claim.spec.tenant for each in self.works.values())
         for other in self.works.values():
             other.company = max(other.company, len(self.works))
+            other.own_company = max(other.own_company, tenants[other.claim.spec.tenant])  # of others it is not told
         return work
 
     def drop(self, job_id: str) -> None:

@@ -97,6 +97,8 @@ def _solved(
         if not memory.recalls(row, game):
             yield from _framed(order, row, game, target)
         solution = yield from memory.explaining(game, row.column, partial(_summed_up, order, row, game, target))
+    if solution.margin is not None:
+        game.instance_output, game.baseline_output = solution.margin.instance, solution.margin.baseline
     return game, solution
 
 
@@ -209,7 +211,12 @@ def _summed_up(
         *(Attribution(input=name, shape=array.shape, datatype="FP32", layer=name) for name, array in layers.items()),
     )
     explanation = Explanation(
-        target=Target(output=output.name, index=None if target is None else row.column, label=label),
+        target=Target(
+            output=output.name,
+            index=None if target is None else row.column,
+            label=label,
+            link=solution.margin.link if solution.margin else None,
+        ),
         instance_output=game.instance_output,
         baseline_output=game.baseline_output,
         attributions=attributions,

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explainery.contract.catalogue import follows_content, text_unit
 from explainery.contract.errors import InvalidParameter, TooManyFeatures
+from explainery.contract.feature_groups import follows_content, text_unit
 from explainery.contract.model_card import InputSpec, ModelCard
 from workers.game import Params, Partition
 from workers.plugins import AnyMethod, Groups, ModalityPlugin

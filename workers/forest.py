@@ -8,7 +8,8 @@ instance and baseline do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -21,6 +22,8 @@ from workers.questions import Floats
 
 MOST_PLAYERS = 63
 """Players that may be met on one way down: they are bits of a word."""
+BY_PLAYER = 16
+"""Players up to which bits are the same on every way down: what leaves give is then summed by word first."""
 FEW = 1000
 """Leaves times levels per tree up to which every leaf is tried for every row."""
 AT_ONCE = 2**21
@@ -32,8 +35,23 @@ Ended = tuple[Numbers, Numbers, Bits, Bits]
 
 
 @dataclass(frozen=True, eq=False)
+class Members:
+    """Nodes where a row goes left when x[feature] is one of a set. `values`: [nodes, most members], NaN beyond each set."""
+
+    nodes: Numbers
+    values: NDArray[np.floating]
+
+    def hold(self, seen: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Whether each value is one of its node's set. `seen`: [rows, nodes]."""
+        found = np.zeros(seen.shape, dtype=bool)
+        for member in self.values.T:
+            found |= seen == member
+        return found
+
+
+@dataclass(frozen=True, eq=False)
 class Forest:
-    """Nodes of all trees, numbered through; a row goes left where x[feature] <= threshold.
+    """Nodes of all trees, numbered through; a row goes left where x[feature] <= threshold, or is one of the node's `members`.
 
     `feature`, `left`, `right`: int64 [nodes], -1 at leaves. `threshold`: [nodes], in the precision of the file.
     `lost_left`: bool [nodes], whether a missing value goes left. `values`: float64 [nodes, columns], 0 but at leaves.
@@ -48,6 +66,7 @@ class Forest:
     values: Floats
     roots: Numbers
     base: Floats
+    members: Members | None = None
     _known: dict[bytes, Ways] = field(default_factory=dict, repr=False)
 
     def predict(self, rows: NDArray[np.floating]) -> Floats:
@@ -98,8 +117,8 @@ class Forest:
     def _walked_down(self, rows: NDArray[np.floating], around: NDArray[np.floating], ways: Ways) -> Ended:
         """All (row, tree) pairs, level by level; pairs part where instance and baseline do."""
         count, nodes = len(rows), len(self.feature)
-        here, there = (self._goes_left(points).view(np.uint8).reshape(-1) for points in (rows, _few(around)))
-        shared = len(there) < count * nodes
+        # where instance and baseline go at each node, two bits
+        ways_at = (self._goes_left(rows).view(np.uint8) | self._goes_left(_few(around)).view(np.uint8) << 1).reshape(-1)
         row: Numbers = np.repeat(np.arange(count), len(self.roots))
         node: Numbers = np.tile(self.roots, count)
         present: Bits = np.zeros(len(row), dtype=ways.bit.dtype)
@@ -111,8 +130,7 @@ class Forest:
                 on = np.flatnonzero(~leaf)
                 ended.append((row[leaf], node[leaf], present[leaf], absent[leaf]))
                 row, node, present, absent = row.take(on), node.take(on), present.take(on), absent.take(on)
-            at = row * nodes + node
-            way = here.take(at) | there.take(node if shared else at) << 1  # where instance and baseline go, two bits
+            way = ways_at.take(row * nodes + node)
             differ = np.flatnonzero((way == 1) | (way == 2))  # few: the rest goes the one way that both go
             bit = ways.bit.take(node.take(differ))
             by_baseline, by_row = (absent.take(differ) & bit) != 0, (present.take(differ) & bit) != 0
@@ -149,6 +167,8 @@ class Forest:
         u, v = np.bitwise_count(present), np.bitwise_count(absent)
         gains, losses = _shares()
         gain, loss = gains[u, v] * value, losses[u, v] * value
+        if ways.by_player:
+            return _by_masks(count, row, present, gain, ways.players) - _by_masks(count, row, absent, loss, ways.players)
         total = np.zeros(count * ways.players)
         for place in range(ways.met.shape[1]):
             for side, credit in ((present, gain), (absent, -loss)):
@@ -161,6 +181,8 @@ class Forest:
         """[rows, nodes]; False at leaves."""
         seen = rows.take(np.maximum(self.feature, 0), axis=1)
         left = seen <= self._limits
+        if self.members is not None:
+            left[:, self.members.nodes] = self.members.hold(seen[:, self.members.nodes])
         if np.isnan(rows).any():
             left |= np.isnan(seen) & self.lost_left & ~self._leaf
         return np.asarray(left)
@@ -196,12 +218,59 @@ class Forest:
             table[node, : len(before)] = before
         few = table.shape[1] <= 8 and len(met) * max(map(len, above)) <= FEW * len(self.roots)
         narrow: Bits = bit.astype(np.uint8 if table.shape[1] <= 8 else np.uint16 if table.shape[1] <= 16 else np.uint64)
-        return _ways(int(players.max()) + 1, narrow, table, np.array(list(met)), above, few)
+        if by_player := not few and int(players.max()) < BY_PLAYER:
+            narrow = np.where(self._leaf, 0, 1 << players[self.feature]).astype(np.uint16)
+        return _ways(int(players.max()) + 1, narrow, table, np.array(list(met)), above, few, by_player=by_player)
 
     @cached_property
     def columns(self) -> int:
         """How many outputs there are."""
         return len(self.base)
+
+    def asked_of(self, feature: int) -> NDArray[np.floating]:
+        """The thresholds and members that nodes compare a feature with."""
+        own = [self.threshold[self.feature == feature]]
+        if self.members is not None:
+            values = self.members.values[self.feature[self.members.nodes] == feature]
+            own.append(values[~np.isnan(values)])
+        return np.concatenate(own)
+
+    def mixed(self, matrix: Floats, shift: Floats) -> Forest:
+        """The forest whose outputs are `outputs @ matrix + shift`. `matrix`: [columns, new columns]."""
+        return replace(self, values=self.values @ matrix, base=self.base @ matrix + shift, _known={})
+
+
+def side_by_side(forests: Sequence[Forest]) -> Forest:
+    """One forest with the outputs of all, in turn."""
+    starts = np.cumsum([0, *(len(forest.feature) for forest in forests)])
+    columns = np.cumsum([0, *(forest.columns for forest in forests)])
+    values = np.zeros((int(starts[-1]), int(columns[-1])))
+    for number, forest in enumerate(forests):
+        values[starts[number] : starts[number + 1], columns[number] : columns[number + 1]] = forest.values
+    left, right = (
+        np.concatenate([np.where(side < 0, -1, side + start) for side, start in zip(sides, starts, strict=False)])
+        for sides in ([forest.left for forest in forests], [forest.right for forest in forests])
+    )
+    return Forest(
+        np.concatenate([forest.feature for forest in forests]),
+        np.concatenate([forest.threshold for forest in forests]),
+        left,
+        right,
+        np.concatenate([forest.lost_left for forest in forests]),
+        values,
+        np.concatenate([forest.roots + start for forest, start in zip(forests, starts, strict=False)]),
+        np.concatenate([forest.base for forest in forests]),
+        _members_of_all(forests, starts),
+    )
+
+
+def _members_of_all(forests: Sequence[Forest], starts: Numbers) -> Members | None:
+    some = [(forest.members, start) for forest, start in zip(forests, starts, strict=False) if forest.members is not None]
+    if not some:
+        return None
+    most = max(members.values.shape[1] for members, _ in some)
+    tables = [np.pad(m.values, ((0, 0), (0, most - m.values.shape[1])), constant_values=np.nan) for m, _ in some]
+    return Members(np.concatenate([members.nodes + start for members, start in some]), np.concatenate(tables))
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +284,8 @@ class Ways:
     players: int
     bit: Bits
     met: Numbers
+    by_player: bool
+    """Whether a bit's number is that of its player, on every way down."""
     few: bool
     """Whether all leaves are tried; the rest is for that."""
     leaves: Numbers
@@ -224,7 +295,16 @@ class Ways:
     bits_above: NDArray[np.uint8]
 
 
-def _ways(players: int, bit: Bits, met: Numbers, leaves: Numbers, above: list[tuple[tuple[int, bool], ...]], few: bool) -> Ways:
+def _ways(
+    players: int,
+    bit: Bits,
+    met: Numbers,
+    leaves: Numbers,
+    above: list[tuple[tuple[int, bool], ...]],
+    few: bool,
+    *,
+    by_player: bool,
+) -> Ways:
     levels = max(map(len, above)) if few else 0
     nodes = np.zeros((len(leaves), levels), dtype=np.int64)
     by_left = np.zeros((len(leaves), levels), dtype=bool)
@@ -232,7 +312,7 @@ def _ways(players: int, bit: Bits, met: Numbers, leaves: Numbers, above: list[tu
     for leaf, way in enumerate(above if few else ()):
         for level, (node, left) in enumerate(way):
             nodes[leaf, level], by_left[leaf, level], bits[leaf, level] = node, left, bit[node]
-    return Ways(players, bit, met, few, leaves, nodes, by_left, bits)
+    return Ways(players, bit, met, by_player, few, leaves, nodes, by_left, bits)
 
 
 @lru_cache(maxsize=1)
@@ -245,6 +325,20 @@ def _shares() -> tuple[Floats, Floats]:
         return frozen(np.where(one > 0, found, 0.0))
 
     return share(u, v), share(v, u)
+
+
+def _by_masks(count: int, row: Numbers, masks: Bits, credit: Floats, players: int) -> Floats:
+    """The sum of credits [entries] for each row and player of its entry's mask, [count, players]; eight players at a time."""
+    parts = []
+    for start in range(0, players, 8):
+        byte = (masks >> start) & 255
+        table = np.bincount(row * 256 + byte, weights=credit, minlength=256 * count).reshape(count, 256)
+        parts.append(table @ _BITS[:, : players - start])
+    return np.concatenate(parts, axis=1)
+
+
+_BITS = frozen(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").astype(np.float64))
+"""The bits of a byte, [256, 8]."""
 
 
 def _few(around: NDArray[np.floating]) -> NDArray[np.floating]:

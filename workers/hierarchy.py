@@ -15,12 +15,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from explainery.contract.hierarchies import Tree, coalitions_of
 from workers.coalitions import Coalitions, frozen
 from workers.questions import Floats
 
-Tree = int | tuple["Tree", ...]
-MOST_COUNTED = 2**40
-"""A tree that passes more coalitions than this is never enumerated: they are not counted on."""
+__all__ = ["Enumerated", "Tree", "coalitions_of", "consistent_order", "enumerated", "halves", "leaves"]
 
 
 def leaves(tree: Tree) -> Iterator[int]:
@@ -43,18 +42,6 @@ def halves(players: NDArray[np.int64], places: Floats) -> Tree:
     order = np.argsort(places[:, axis], kind="stable")
     middle = (len(order) + 1) // 2
     return tuple(halves(players[part], places[part]) for part in (order[:middle], order[middle:]))
-
-
-def coalitions_of(tree: Tree) -> int:
-    """How many coalitions consistent orders pass, the empty and the grand one left out."""
-    return min(_passed(tree, 1), MOST_COUNTED)
-
-
-def _passed(tree: Tree, contexts: int) -> int:
-    if isinstance(tree, int) or contexts > MOST_COUNTED:
-        return 0
-    inner = contexts << len(tree) - 1
-    return contexts * ((1 << len(tree)) - 2) + sum(_passed(child, inner) for child in tree)
 
 
 @dataclass(frozen=True, eq=False)

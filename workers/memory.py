@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from explainery.contract.errors import ComputeError
 from workers.game import Explaining, Game, Params
 from workers.known import Asked, Known
 from workers.parts import cut
@@ -44,6 +45,10 @@ class Tape:
     evaluations: int
 
 
+class Spent(Exception):
+    """A part of a question is not asked: the budget does not pay for it."""
+
+
 @dataclass(eq=False)
 class Memory:
     """One row's. `params`: its own, where a budget leaves it less than the job asks for. `before`: what an earlier job knew.
@@ -56,6 +61,8 @@ class Memory:
     before: Tape | None = None
     pieces: bool = False
     limit: str | None = None
+    left: int | None = None
+    """Evaluations that its budget still pays for, of each baseline, where it goes on from an earlier job."""
     known: Known = field(default_factory=Known)
     log: list[Answer] = field(default_factory=list)
     conclude: Callable[[Solution], RowAnswer] | None = None
@@ -78,7 +85,10 @@ class Memory:
         self._frame = float(column), game.instance_output, game.baseline_output
         if self.before is not None:
             self.known = relived(self.method, game, self.before)
-        solution = yield from self._answered(self.method.explain(game, self.params))
+        try:
+            solution = yield from self._answered(self.method.explain(game, self.params))
+        except Spent:
+            solution = self._cut_short()
         self._now = None
         return self._judged(solution)
 
@@ -96,9 +106,24 @@ class Memory:
     def _ask(self, question: Question) -> Generator[Question, Answer, Answer]:
         self._now = now = Asked(question, self.known, self.pieces)
         for part in now.parts():
+            if self.left is not None:
+                self.left -= part.evaluations
+                if self.left < 0:
+                    raise Spent
             answer = yield part
             now.take(part, answer)
         return now.answer()
+
+    def _cut_short(self) -> Solution:
+        """What is known when the budget is spent. Raises ComputeError when that is nothing."""
+        known = self._now.answer() if self._now is not None else None
+        solution = self.estimate(known if known is None or len_of(known) else None)
+        if solution is None:
+            raise ComputeError("The budget is too small for an estimate; raise it.")
+        self.limit = self.limit or "The budget ended it."
+        if known is not None:
+            self.log.append(known)
+        return solution
 
     def _judged(self, solution: Solution) -> Solution:
         """What its budget cut short has not converged, unless it has."""
@@ -144,7 +169,7 @@ class Memory:
         """All that was answered."""
         shapes: Shapes = {}
         numbers: list[Floats] = [np.array(self._frame)]
-        count = sum(len(answer.outputs if isinstance(answer, GradientAnswer) else answer) for answer in self.log)
+        count = sum(map(len_of, self.log))
         for answer in self.log:
             if isinstance(answer, GradientAnswer):
                 shapes = {name: part.shape for name, part in answer.sums.items()}
@@ -153,6 +178,11 @@ class Memory:
             else:
                 numbers += [np.array([len(answer)]), answer]
         return Tape(self.params, shapes, np.concatenate(numbers, dtype=np.float64), count)
+
+
+def len_of(answer: Answer) -> int:
+    """How many values or points an answer is of."""
+    return len(answer.outputs if isinstance(answer, GradientAnswer) else answer)
 
 
 def relived(method: MethodPlugin, game: Game, tape: Tape) -> Known:

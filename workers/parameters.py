@@ -15,6 +15,16 @@ FEATURES = Param(
     ),
 )
 
+TOLERANCE = Param(
+    name="tolerance",
+    type="number",
+    default=0.01,
+    unit="share of the attributions' range",
+    minimum=0,
+    maximum=1,
+    help="Stop when the largest standard error is at most this share of the attributions' range; 0: use all samples.",
+)
+
 LAYER = Param(
     name="layer",
     type="string",

@@ -17,7 +17,7 @@ def note_run(runs: RunStore, work: Work, device: str) -> None:
     job = work.claim.spec
     if job.estimate is None:
         return
-    kind = Kind(job.model, device, job.method, job.estimate.shape)
+    kind = Kind(job.model, device, job.method, job.estimate.shape, job.tenant)
     runs.note(
         kind,
         Run(

@@ -181,8 +181,17 @@ class Wooded(Protocol):
     ) -> NDArray[np.float64]:
         """Exact Shapley values [points, players] of each point against its own baseline. `players`: input -> of each element.
 
-        Raises MethodUnavailable where the model is no sum of trees.
+        Of the trees' sums, whatever function follows them. Raises MethodUnavailable where the model has no trees.
         """
+        ...
+
+    @property
+    def link(self) -> str | None:
+        """The function that makes the output of the trees' sum, the margin; None where it is the sum. Raises likewise."""
+        ...
+
+    def margins(self, inputs: Mapping[str, Array], columns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The trees' sums behind the output columns, [points]. Raises likewise."""
         ...
 
 

@@ -199,16 +199,36 @@ def at(points: Mapping[str, NDArray[Any]], probe: Probe, column: int | None = No
 
 @dataclass(frozen=True)
 class Trees:
-    """The exact Shapley values of a model that is a sum of trees, read off the trees themselves. Answer: float64 [players].
+    """The exact Shapley values of a model that is a sum of trees, read off the trees themselves. Answer: a `TreeAnswer`.
 
     With a background set: their mean over it, which are the values of the marginal game.
+    `margin`: whether the sum is meant where a function follows it. Without, such a model is refused.
     """
+
+    margin: bool = False
 
     evaluations: int = 1
     """Ways down the trees, per baseline row."""
 
 
 Question = Values | Outputs | Gradients | Internals | Trees
+
+
+@dataclass(frozen=True)
+class TreeAnswer:
+    """`per_player`: float64 [players]. `margin`: what they are of, where that is not the output itself."""
+
+    per_player: Floats
+    margin: Margin | None = None
+
+
+@dataclass(frozen=True)
+class Margin:
+    """What trees sum up to, at the instance and on average at its baselines; `link` makes the output of it."""
+
+    link: str
+    instance: float
+    baseline: float
 
 
 @dataclass(frozen=True)
@@ -246,7 +266,7 @@ class GradientAnswer:
 
 
 Answer = Any
-"""Floats for `Values`, `Outputs` and `Trees`, `GradientAnswer` for `Gradients`, `InternalAnswer` for `Internals`."""
+"""Floats for `Values`, `Outputs`; a `TreeAnswer`, `GradientAnswer` or `InternalAnswer` for the question of that name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,6 +290,7 @@ class Solution:
     like one row of it. `maps`: what goes with them.
     `standard_error`: for sampling methods, float64 [players], or per element as `per_element` is.
     `error`: the figure that `tolerance` was compared with.
+    `margin`: what was explained, where that is not the output itself.
     `notes`: what a reader should know (and why `converged` is False, when it is).
     """
 
@@ -280,4 +301,5 @@ class Solution:
     standard_error: Floats | dict[str, Floats] | None = None
     error: float | None = None
     converged: bool | None = None
+    margin: Margin | None = None
     notes: tuple[str, ...] = field(default=())

@@ -41,6 +41,8 @@ class Memories:
         params, limit = self._params(before)
         pieces = self.job.deadline_s is not None
         memory = self.of_rows[number] = Memory(self.method, params, before, pieces, limit)
+        if before is not None and self.job.budget is not None:
+            memory.left = self.job.budget // self.job.rows // (1 if self.method.SPEC.one_baseline else self.width)
         return memory
 
     def _params(self, before: Tape | None) -> tuple[dict[str, Any], str | None]:

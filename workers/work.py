@@ -48,8 +48,8 @@ Turns = Generator[list[tuple[Row, Any]], list[Any], Any]
 class Work:
     """One job at work.
 
-    `company`: the most jobs that a batch held with it; `crowd`: the most points that a chunk did. `compute_s`: its share of the
-    model's time.
+    `company`: the most jobs that a batch held with it, `own_company` of its tenant; `crowd`: the most points that a chunk did.
+    `compute_s`: its share of the model's time.
     """
 
     claim: Claim
@@ -74,6 +74,7 @@ class Work:
     model_evaluations: int = 0
     gradient_evaluations: int = 0
     company: int = 1
+    own_company: int = 1
     crowd: int = 0
     compute_s: float = 0.0
     between_s: float = 0.0
@@ -199,7 +200,7 @@ class Work:
                 model_evaluations=self.model_evaluations,
                 gradient_evaluations=self.gradient_evaluations,
                 seconds=round(time.perf_counter() - self.began_s, 6),
-                batch_jobs=self.company,
+                batch_jobs=self.own_company,
                 compute_seconds=round(self.compute_s + self.between_s, 6),
             ),
             environment=environment(self.loaded),

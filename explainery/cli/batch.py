@@ -44,10 +44,10 @@ def submit(ctx: click.Context, /, url: str | None, as_json: bool, source: Path, 
     if request and not table:
         raise click.UsageError("lines of JSON say model, method and all else themselves")
     with connect(url) as client:
-        batch = client.batches.submit(source, completion_window=window, request=request or None)
+        batch = client.submit_batch(source, completion_window=window, request=request or None)
         if wait:
             with _bar() as draw:
-                batch = client.batches.wait(batch["id"], progress=draw)
+                batch = client.wait_for_batch(batch["id"], progress=draw)
     _print(batch, as_json)
     if batch["status"] == "failed":
         raise SystemExit(1)
@@ -60,7 +60,7 @@ def submit(ctx: click.Context, /, url: str | None, as_json: bool, source: Path, 
 def status(url: str | None, as_json: bool, batch_id: str) -> None:
     """Show how far a batch is."""
     with connect(url) as client:
-        _print(client.batches.retrieve(batch_id), as_json)
+        _print(client.batch(batch_id), as_json)
 
 
 @command.command("list")
@@ -69,7 +69,7 @@ def status(url: str | None, as_json: bool, batch_id: str) -> None:
 def list_all(url: str | None, as_json: bool) -> None:
     """List batches, newest first."""
     with connect(url) as client:
-        found = list(client.batches.list())
+        found = list(client.batches())
     if as_json:
         print_json(found)
         return
@@ -83,7 +83,7 @@ def list_all(url: str | None, as_json: bool) -> None:
 def cancel(url: str | None, as_json: bool, batch_id: str) -> None:
     """Cancel a batch; what is done stays in its output file."""
     with connect(url) as client:
-        _print(client.batches.cancel(batch_id), as_json)
+        _print(client.cancel_batch(batch_id), as_json)
 
 
 @command.command("results")
@@ -94,17 +94,17 @@ def cancel(url: str | None, as_json: bool, batch_id: str) -> None:
 def results(url: str | None, batch_id: str, output: Path | None, errors: bool) -> None:
     """Print the lines of a batch that has ended."""
     with connect(url) as client:
-        batch = client.batches.retrieve(batch_id)
+        batch = client.batch(batch_id)
         file = batch["error_file_id" if errors else "output_file_id"]
         if file is None:
             click.echo(f"no such lines: the batch is {batch['status']}", err=True)
             return
         if output is None:
-            for block in client.files.content(file):
+            for block in client.file_content(file):
                 sys.stdout.buffer.write(block)
             return
         with output.open("wb") as target_file:
-            for block in client.files.content(file):
+            for block in client.file_content(file):
                 target_file.write(block)
 
 
@@ -115,7 +115,7 @@ def results(url: str | None, batch_id: str, output: Path | None, errors: bool) -
 def summary(url: str | None, as_json: bool, batch_id: str) -> None:
     """Show what a batch's explanations come to, per feature."""
     with connect(url) as client:
-        found = client.batches.summary(batch_id)
+        found = client.batch_summary(batch_id)
     if as_json:
         print_json(found)
         return

@@ -28,6 +28,7 @@ from explainery.cli.values import baseline, target
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), help="Seconds to wait at most; exit code 5 after."
 )
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the answers, or print the id and leave.")
 @json_option
 @url_option
 @click.pass_context
@@ -40,6 +41,7 @@ def command(
     methods: tuple[str, ...],
     source: Path,
     timeout_s: float | None,
+    wait: bool,
     **fields: Any,
 ) -> None:
     """Explain the rows of a file by several methods, and say how far they agree."""
@@ -50,6 +52,9 @@ def command(
     given = {name: value for name, value in fields.items() if _is_given(ctx, name)}
     variants = [{"method": method} for method in methods]
     with connect(url) as client:
+        if not wait:
+            click.echo(client.submit_comparison(model, read(source), variants, **given)["id"])
+            return
         found = client.compare(model, read(source), variants, timeout_s=timeout_s, **given)
     if as_json:
         print_json(found)

@@ -9,6 +9,7 @@ from explainery.contract.errors import (
     ExplaineryError,
     JobGone,
     JobNotFound,
+    KeyNotFound,
     QueueFull,
     RequestRefused,
     SettingsInvalid,
@@ -53,7 +54,7 @@ def _code(error: Exception) -> int | None:
             return REFUSED if error.refused else UNREACHABLE
         case ClientError() | CannotStart() | StoreUnavailable() | QueueFull():
             return UNREACHABLE
-        case JobNotFound() | JobGone() | RequestRefused():
+        case JobNotFound() | JobGone() | KeyNotFound() | RequestRefused():
             return REFUSED
         case SettingsInvalid():
             return USAGE

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from explainery.cli.costs import print_estimate
+from explainery.cli.output_file import FILE, MEDIA_TYPES, output_file
 from explainery.cli.printing import print_json
 from explainery.cli.progress import bar
 from explainery.cli.service_url import connect, json_option, url_option
@@ -16,20 +17,11 @@ from explainery.cli.values import assignments, baseline, checks, target
 from explainery.client import Client, JobFailed, ServiceError
 from explainery.contract.job import Job, JobState
 
-_MEDIA_TYPES = {".npz": "application/x-npz", ".json": "application/json", ".safetensors": "application/vnd.safetensors"}
-_FILE = click.Path(path_type=Path, dir_okay=False)
-
-
-def _output(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
-    if path is not None and path.suffix not in _MEDIA_TYPES:
-        raise click.BadParameter(f"must end in {', '.join(_MEDIA_TYPES)}")
-    return path
-
 
 @click.command()
 @click.option("--model", required=True, help="name or name@version; see `explainery models list`.")
 @click.option("--method", default="auto", show_default=True, help="See `explainery methods`.")
-@click.option("--input", "source", required=True, type=_FILE, help="Rows to explain: .json, .npz, .csv, .png or .jpg.")
+@click.option("--input", "source", required=True, type=FILE, help="Rows to explain: .json, .npz, .csv, .png or .jpg.")
 @click.option("--target", callback=target, help="predicted, an output index, a label, or null for a single output.")
 @click.option(
     "--baseline", callback=baseline, help="zeros, mean, blur, card, a number, or a JSON object: background, conditional."
@@ -51,7 +43,7 @@ def _output(ctx: click.Context, param: click.Parameter, path: Path | None) -> Pa
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), help="Seconds to wait at most; exit code 5 after."
 )
-@click.option("--output", type=_FILE, callback=_output, help="Save the result: .npz, .json or .safetensors.")
+@click.option("--output", type=FILE, callback=output_file, help="Save the result: .npz, .json or .safetensors.")
 @json_option
 @url_option
 @click.pass_context
@@ -99,9 +91,9 @@ def _finish(client: Client, job: Job, timeout_s: float | None, output: Path | No
     if job.status is not JobState.SUCCEEDED:
         raise JobFailed(job)
     if output is not None:
-        output.write_bytes(client.result_bytes(job, _MEDIA_TYPES[output.suffix]))
+        output.write_bytes(client.result_bytes(job, MEDIA_TYPES[output.suffix]))
     if as_json:
-        print_json(json.loads(client.result_bytes(job, _MEDIA_TYPES[".json"])))
+        print_json(json.loads(client.result_bytes(job, MEDIA_TYPES[".json"])))
     else:
         from explainery.cli.report import print_result
 

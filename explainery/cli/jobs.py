@@ -1,12 +1,14 @@
-"""`explainery jobs list|show|cancel|refine|partial`; `quarantine.py` has the others."""
+"""`explainery jobs list|show|result|cancel|forget|refine|partial`; `quarantine.py` has the others."""
 
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 
 import click
 
 from explainery.cli import quarantine
+from explainery.cli.output_file import FILE, MEDIA_TYPES, output_file
 from explainery.cli.printing import plain, print_json, print_table
 from explainery.cli.service_url import connect, json_option, url_option
 from explainery.contract.job import Job, JobState
@@ -49,6 +51,26 @@ def show_job(url: str | None, as_json: bool, job_id: str) -> None:
     """Show one job."""
     with connect(url) as client:
         _print(client.job(job_id), as_json)
+
+
+@command.command("result")
+@click.argument("job_id")
+@click.option("-o", "--output", required=True, type=FILE, callback=output_file, help="Where to: .npz, .json or .safetensors.")
+@url_option
+def save_result(url: str | None, job_id: str, output: Path) -> None:
+    """Save the result of a job that succeeded."""
+    with connect(url) as client:
+        output.write_bytes(client.result_bytes(job_id, MEDIA_TYPES[output.suffix]))
+    click.echo(str(output))
+
+
+@command.command("forget")
+@click.argument("job_id")
+@url_option
+def forget_job(url: str | None, job_id: str) -> None:
+    """Delete a job, its inputs and its result for good."""
+    with connect(url) as client:
+        client.forget(job_id)
 
 
 @command.command("cancel")

@@ -14,6 +14,8 @@ COMMANDS = {
     "demo": "demo",
     "explain": "explain",
     "compare": "compare",
+    "comparisons": "comparisons",
+    "backgrounds": "backgrounds",
     "plot": "plot",
     "jobs": "jobs",
     "watch": "watch",
@@ -21,6 +23,8 @@ COMMANDS = {
     "webhooks": "webhooks",
     "models": "models",
     "methods": "methods",
+    "protocols": "protocols",
+    "health": "health",
     "status": "status",
     "top": "top",
     "doctor": "doctor",
@@ -29,6 +33,8 @@ COMMANDS = {
     "serve": "serve",
     "courier": "courier",
     "coordinator": "coordinator",
+    "keys": "keys",
+    "tenants": "tenants",
     "version": "version",
 }
 """Command -> file in this folder; the command is the attribute `command` of that file. In the order of the help."""

@@ -1,4 +1,4 @@
-"""`explainery models list|layers|check|add|quarantined|release`."""
+"""`explainery models list|show|layers|check|add|upload|quarantined|release`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,41 @@ def list_models(url: str | None, as_json: bool) -> None:
         print_json(models)
         return
     print_table(("model", "versions", "runtime", "title", "methods"), map(_row, models))
+
+
+@command.command("show")
+@click.argument("name")
+@url_option
+def show_model(url: str | None, name: str) -> None:
+    """Show a model as JSON: its card, its versions, and what can explain it. NAME may be name@version."""
+    with connect(url) as client:
+        print_json(client.model(name))
+
+
+@command.command("upload")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE..."
+)
+@click.option("--name", required=True, help="The model's name.")
+@click.option("--version", type=click.IntRange(min=0), help="Its version; else the next. None is ever overwritten.")
+@click.option("--factory", help='What builds the module of a weights file: "module:function".')
+@json_option
+@url_option
+def upload_model(
+    url: str | None, as_json: bool, files: tuple[Path, ...], name: str, version: int | None, factory: str | None
+) -> None:
+    """Add a model to the service's repository over HTTP, where the service allows it (EXPLAINERY_MODEL_UPLOADS).
+
+    FILE is a model and, beside it, a card.toml or a sample. `explainery models add` writes to a repository on this machine.
+    """
+    with connect(url) as client:
+        added = client.add_model(name, {file.name: file.read_bytes() for file in files}, version=version, factory=factory)
+    if as_json:
+        print_json(added)
+        return
+    click.echo(f"{added['name']}@{added['version']}")
+    for left in added["left"]:
+        click.echo(f"  left to fill in: {plain(left)}")
 
 
 @command.command("layers")

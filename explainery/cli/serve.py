@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from explainery.exposure import check_exposure
 from explainery.settings import load
 
 
@@ -19,7 +20,9 @@ def command() -> None:
     from explainery.supervisor.commands import service_command
     from explainery.supervisor.embedded_redis import remembered_url
 
+    settings = load()
+    check_exposure(settings)
     arguments = service_command()
-    environment = {**os.environ, "EXPLAINERY_REDIS_URL": remembered_url(load())}
+    environment = {**os.environ, "EXPLAINERY_REDIS_URL": remembered_url(settings)}
     sys.stdout.flush()
     os.execve(arguments[0], arguments, environment)  # noqa: S606  our own command line

@@ -25,4 +25,4 @@ def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
 def connect(url: str | None) -> Client:
     """A client of the service meant."""
     settings = load()
-    return Client(url or f"http://{settings.host}:{settings.port or 8080}")
+    return Client(url or f"http://{settings.host}:{settings.port or 8080}", api_key=settings.api_key or None)

@@ -6,6 +6,7 @@ import logging
 
 import click
 
+from explainery.exposure import check_exposure
 from explainery.settings import load
 
 
@@ -20,6 +21,7 @@ def command() -> None:
     from explainery.supervisor.run import up
 
     settings = load()
+    check_exposure(settings)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # every look at /readyz would be a line
     logging.getLogger("httpcore").setLevel(logging.WARNING)

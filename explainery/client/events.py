@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
 from explainery.client.problems import ServiceError, ServiceUnreachable
-from explainery.client.transport import Transport
+from explainery.client.steps import Give, Line, Open, Pause, Retries, Stream
 from explainery.contract.events import GAP
 
 _SILENCE_S = 60.0
@@ -34,46 +32,53 @@ class Event:
     data: dict[str, Any]
 
 
-def listen(transport: Transport, path: str, after: str | None, retries: int) -> Iterator[Event]:
+def listen(path: str, after: str | None) -> Stream[Event]:
     """The events of a stream, until the service says that there are no more.
 
     A connection that breaks is made again, and goes on behind the last event. Raises ServiceError, and ServiceUnreachable when
-    nobody answers `retries` times in a row.
+    nobody answers as often in a row as the client tries.
     """
+    retries: int = yield Retries()
     failures = 0
     while True:
         try:
-            with transport.stream(path, _SILENCE_S, {} if after is None else {"Last-Event-ID": after}) as response:
-                if response.status_code == httpx.codes.NO_CONTENT:
-                    return
-                for place, event in parse(response.iter_lines()):
-                    failures, after = 0, place or after
-                    if event is not None:
-                        yield event
-            time.sleep(_FIRST_PAUSE_S)  # it ended: the service stops, or all is told, which it says when it is asked again
+            opened: httpx.Response = yield Open(path, {} if after is None else {"Last-Event-ID": after}, _SILENCE_S)
+            if opened.status_code == httpx.codes.NO_CONTENT:
+                return
+            parser = Parser()
+            while (line := (yield Line())) is not None:
+                place, event = parser.told(line)
+                failures, after = (0, place) if place else (failures, after)
+                if event is not None:
+                    failures = 0
+                    yield Give(event)
+            yield Pause(_FIRST_PAUSE_S)  # it ended: the service stops, or all is told, which it says when it is asked again
         except (ServiceUnreachable, ServiceError) as error:
             passes = isinstance(error, ServiceUnreachable) or error.retryable
             failures += 1
             if not passes or failures > retries:
                 raise
-            time.sleep(min(_FIRST_PAUSE_S * 2 ** (failures - 1), _LONGEST_PAUSE_S))
+            yield Pause(min(_FIRST_PAUSE_S * 2 ** (failures - 1), _LONGEST_PAUSE_S))
 
 
-def parse(lines: Iterator[str]) -> Iterator[tuple[str | None, Event | None]]:
+@dataclass
+class Parser:
     """Places and events out of the lines of a stream (WHATWG HTML, 9.2.6).
 
     A place may stand alone. Comments, and an event that was cut off, are left out.
     """
-    fields: dict[str, str] = {}
-    for line in lines:
+
+    fields: dict[str, str] = field(default_factory=dict)
+
+    def told(self, line: str) -> tuple[str | None, Event | None]:
+        """What a line makes complete: the place behind it, and an event."""
         if line:
             name, _, value = line.partition(":")
             if name:
-                fields[name] = value.removeprefix(" ")
-        else:
-            if fields:
-                yield fields.get("id"), _event(fields) if "data" in fields else None
-            fields = {}
+                self.fields[name] = value.removeprefix(" ")
+            return None, None
+        fields, self.fields = self.fields, {}
+        return fields.get("id"), _event(fields) if "data" in fields else None
 
 
 def _event(fields: dict[str, str]) -> Event:

@@ -64,3 +64,19 @@ def problem(response: httpx.Response) -> ServiceError:
         list(body.get("errors", [])),
         bool(body.get("retryable", response.status_code in (429, 503))),
     )
+
+
+def broken(error: httpx.TransportError, base_url: str) -> ServiceUnreachable:
+    """What a failure of the connection means."""
+    if isinstance(error, httpx.ConnectError):
+        return ServiceUnreachable(f"No service answers at {base_url}; start one with `explainery up`")
+    kind = "took too long" if isinstance(error, httpx.TimeoutException) else "broke off"
+    return ServiceUnreachable(f"The connection to {base_url} {kind}")
+
+
+class BatchNotEnded(ClientError):
+    """The batch had not ended when waiting ended; `batch` is as it was then. It goes on."""
+
+    def __init__(self, batch: dict[str, Any]) -> None:
+        super().__init__(f"Batch {batch['id']} is {batch['status']}")
+        self.batch = batch

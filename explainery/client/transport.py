@@ -1,100 +1,136 @@
-"""HTTP with patience: reading, and what may be said twice, is tried again when the service is away for a moment."""
+"""The driver that blocks: takes an operation's steps over one `httpx.Client`."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import TracebackType
-from typing import Any
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, TypeVar
 
 import httpx
 
-from explainery.client.problems import ServiceUnreachable, problem
+from explainery.client.patience import checked, patiently
+from explainery.client.problems import ServiceUnreachable, broken
+from explainery.client.steps import Block, Give, Left, Line, Once, Open, Pause, Retries, Send, Step, Steps, Stream, Take
 
-_FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 5.0
+T = TypeVar("T")
 
 
 class Transport:
     """Requests to one service. `timeout_s`: how long an answer may take; `retries`: how often a request is tried again."""
 
-    def __init__(self, base_url: str, timeout_s: float, retries: int) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._timeout_s = timeout_s
-        self._retries = retries
-        self._http = httpx.Client(base_url=self._base_url, timeout=timeout_s)
+    def __init__(self, base_url: str, timeout_s: float, retries: int, headers: Mapping[str, str] | None = None) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.timeout_s = timeout_s
+        self.retries = retries
+        self.http = httpx.Client(base_url=self.base_url, timeout=timeout_s, headers=headers)
 
-    def get(self, path: str, *, wait_s: float = 0.0, **options: Any) -> httpx.Response:
-        """Read. Connection errors and 503 are tried again, after `Retry-After` or a growing pause."""
-        return self._patiently("GET", path, wait_s, options)
-
-    def again(self, verb: str, path: str, *, wait_s: float = 0.0, **options: Any) -> httpx.Response:
-        """Write what may be said twice, because an idempotency key goes with it: with the patience of `get`."""
-        return self._patiently(verb, path, wait_s, options)
-
-    def _patiently(self, verb: str, path: str, wait_s: float, options: dict[str, Any]) -> httpx.Response:
-        for attempt in range(self._retries):
-            pause_s = min(_FIRST_PAUSE_S * 2**attempt, _LONGEST_PAUSE_S)
+    def run(self, steps: Steps[T]) -> T:
+        """Take the steps of an operation, and give back what it returns."""
+        with _Hands(self) as hands:
+            given: Generator[Any, None, T] = hands.take(steps)
             try:
-                response = self._send(verb, path, wait_s, options)
-            except ServiceUnreachable:
-                time.sleep(pause_s)
-                continue
-            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                return _checked(response)
-            time.sleep(_retry_after(response, pause_s))
-        return _checked(self._send(verb, path, wait_s, options))
+                next(given)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+        raise TypeError("an operation that returns one thing gave several")
 
-    def send(self, verb: str, path: str, *, wait_s: float = 0.0, **options: Any) -> httpx.Response:
-        """Write, once: whether what broke off arrived cannot be known."""
-        return _checked(self._send(verb, path, wait_s, options))
-
-    @contextmanager
-    def stream(self, path: str, silence_s: float, headers: dict[str, str]) -> Iterator[httpx.Response]:
-        """Read an answer as it comes; it may be silent for `silence_s`. What breaks meanwhile is ServiceUnreachable, too."""
-        timeout = httpx.Timeout(self._timeout_s, read=silence_s)
-        with self._failures(), self._http.stream("GET", path, timeout=timeout, headers=headers) as response:
-            if not response.is_success:
-                response.read()
-            yield _checked(response)
-
-    def peek(self, path: str) -> httpx.Response:
-        """Read once and whatever the status is."""
-        return self._send("GET", path, 0.0, {})
+    def stream(self, steps: Stream[T]) -> Iterator[T]:
+        """Take the steps of an operation, and give what it gives."""
+        with _Hands(self) as hands:
+            yield from hands.take(steps)
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self.http.close()
 
-    def __enter__(self) -> Transport:
+
+class _Hands:
+    """One operation on its way: what it has open."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._open = ExitStack()
+        self._lines: Iterator[str] = iter(())
+        self._blocks: Iterator[bytes] = iter(())
+
+    def __enter__(self) -> _Hands:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
 
-    def _send(self, verb: str, path: str, wait_s: float, options: dict[str, Any]) -> httpx.Response:
-        timeout = httpx.Timeout(self._timeout_s, read=self._timeout_s + wait_s)
+    def take(self, steps: Generator[Any, Any, T], failure: Exception | None = None) -> Generator[Any, None, T]:
+        """Take steps; yields what the operation gives, and returns what it returns. `failure`: what it is told first."""
+        answer: Any = None
+        while True:
+            try:
+                step = steps.send(answer) if failure is None else steps.throw(failure)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            answer = failure = None
+            if isinstance(step, Give):
+                try:
+                    yield step.item
+                except GeneratorExit:
+                    self._leave(steps)
+                    raise
+                continue
+            try:
+                answer = self._answer(step)
+            except Exception as error:  # the operation may know what to do about it; else it raises it
+                failure = error
+
+    def _leave(self, steps: Generator[Any, Any, T]) -> None:
+        """Let the operation take its last steps."""
+        with suppress(Left):
+            for _ in self.take(steps, Left()):
+                return
+
+    def _answer(self, step: Step) -> Any:
+        match step:
+            case Send():
+                return self._transport.run(patiently(step, self._transport.retries))
+            case Once(send):
+                return self._sent(send)
+            case Pause(seconds):
+                return time.sleep(seconds)
+            case Retries():
+                return self._transport.retries
+            case Open():
+                return self._opened(step)
+            case Line():
+                with self._failures():
+                    return next(self._lines, None)
+            case Block():
+                with self._failures():
+                    return next(self._blocks, None)
+            case Take(source):
+                return next(source, None)
+
+    def _sent(self, send: Send) -> httpx.Response:
+        timeout = httpx.Timeout(self._transport.timeout_s, read=self._transport.timeout_s + send.wait_s)
         with self._failures():
-            return self._http.request(verb, path, timeout=timeout, **options)
+            return self._transport.http.request(send.verb, send.path, timeout=timeout, **send.options)
+
+    def _opened(self, step: Open) -> httpx.Response:
+        self._open.close()
+        timeout = httpx.Timeout(self._transport.timeout_s, read=step.silence_s)
+        opening = self._transport.http.stream("GET", step.path, timeout=timeout, headers=dict(step.headers))
+        with self._failures():
+            response = self._open.enter_context(opening)
+            if not response.is_success:
+                response.read()
+        self._lines, self._blocks = response.iter_lines(), response.iter_bytes()  # one of the two is read
+        return checked(response)
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
+        if self._transport.http.is_closed:
+            raise ServiceUnreachable("The client has been closed")
         try:
             yield
-        except httpx.ConnectError:
-            raise ServiceUnreachable(f"No service answers at {self._base_url}; start one with `explainery up`") from None
         except httpx.TransportError as error:
-            kind = "took too long" if isinstance(error, httpx.TimeoutException) else "broke off"
-            raise ServiceUnreachable(f"The connection to {self._base_url} {kind}") from error
-
-
-def _checked(response: httpx.Response) -> httpx.Response:
-    if response.is_success or response.status_code == httpx.codes.NOT_MODIFIED:
-        return response
-    raise problem(response)
-
-
-def _retry_after(response: httpx.Response, pause_s: float) -> float:
-    text = response.headers.get("Retry-After", "")
-    return min(float(text), _LONGEST_PAUSE_S) if text.isdigit() else pause_s
+            raise broken(error, self._transport.base_url) from error

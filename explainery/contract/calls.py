@@ -18,7 +18,9 @@ class Calls(Frozen):
     """Calls that one row takes against one baseline; of a method that answers for the whole job, the job.
 
     Formulas (`explainery.contract.formula`) over the method's parameters and `players`; `windows` and `places` (what occlusion
-    and rise make of a row) with `smooth` (1: pictures or series); `rows` of a method that answers for the whole job.
+    and rise make of a row) with `smooth` (1: pictures or series); the `coalitions` that orders pass which keep a hierarchy
+    together, -1 where only a worker can tell; of a method that answers for the whole job `rows`, and the `points` of its
+    curves, at most, and the `fewest_points`.
 
     `values`, `gradients`: calls, at most, without those that frame the answer. `adaptive`: when the answers decide how many
     there are; `least` of them are made then, of both kinds together.

@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from explainery.contract.actionability import fault_of as actionability_fault
 from explainery.contract.calls import Calls
 from explainery.contract.errors import InvalidParameter
 from explainery.contract.frozen import Frozen
 from explainery.contract.layers import LayerKind, LayerSpec
 from explainery.contract.model_card import Modality, ModelCard
+from explainery.contract.param_types import FAULTS, ParamType
 
 QuestionKind = Literal["values", "gradients", "internals", "trees"]
 """What a method may ask of a model, and a runtime may be able to answer (see `workers/questions.py`)."""
@@ -29,17 +29,6 @@ About = Literal["output", "layer", "unit", "maps"]
 
 Need = Literal["values", "smooth", "weights"]
 """What a check needs of a model: predictions; inputs that can be moved a little; weights that can be shuffled."""
-
-ParamType = Literal[
-    "integer", "number", "boolean", "string", "features", "sizes", "indices", "sets", "tree",
-    "actionability", "curves", "grids", "outcome", "truth",
-]  # fmt: skip
-"""`features`: groups of inputs that move together (see `check_features`). `sizes`, `indices`: an integer, or one per axis.
-`sets`: a label per row of the job (see `explainery.contract.concept_sets`). `tree`: nested lists of names or numbers.
-Of tables (see `explainery.contract.tables`):
-`actionability`: limits to what may be changed. `curves`: feature names, and pairs of them. `grids`: values by feature name.
-`outcome`: "other", a class, or a range of the output. `truth`: the right class or number of each row.
-"""
 
 
 class Param(Frozen):
@@ -58,7 +47,7 @@ class Param(Frozen):
         """Say what is wrong with `value`, or None. `None` is accepted where it is the default."""
         if value is None:
             return None if self.default is None else "must not be null"
-        wrong = _TYPE_FAULTS[self.type](value)
+        wrong = FAULTS[self.type](value)
         if wrong:
             return wrong
         if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -128,6 +117,8 @@ class CheckSpec(Frozen):
     title: str
     summary: str
     needs: Need = "values"
+    of_output: bool = False
+    """Whether it holds attributions against changes of the output, in its units: of a margin it says nothing."""
     random_only: bool = False
     """Whether it asks nothing where the method is not random."""
     params: tuple[Param, ...] = ()
@@ -188,6 +179,8 @@ class Verdict(Frozen):
     """Memory that opening the file and calling it once took in its trial."""
     layers: tuple[LayerSpec, ...] | None = None
     """Its layers, where it was looked into; offers leave them out: they are published by themselves."""
+    link: str | None = None
+    """The function that makes the output of what its trees sum up to, the margin: logistic or softmax. None: none is known."""
     fixed_rows: int | None = None
     """The only number of rows the file takes at once; None where it takes any."""
 
@@ -240,149 +233,3 @@ def _completed(owner: str, params: tuple[Param, ...], given: Mapping[str, Any], 
 def _shown(name: str) -> str:
     """A name that a client made up, where it looks like a name; a message never repeats anything else."""
     return name if name.isidentifier() and len(name) <= 64 else "?"
-
-
-def _integer_fault(value: object) -> str | None:
-    return None if isinstance(value, int) and not isinstance(value, bool) else "must be an integer"
-
-
-def _number_fault(value: object) -> str | None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number:
-        return "must be a number"
-    return None if abs(float(value)) < float("inf") else "must be finite"  # type: ignore[arg-type]  # narrowed above
-
-
-def _boolean_fault(value: object) -> str | None:
-    return None if isinstance(value, bool) else "must be true or false"
-
-
-def _string_fault(value: object) -> str | None:
-    return None if isinstance(value, str) else "must be a string"
-
-
-def _sizes_fault(value: object) -> str | None:
-    sizes = value if isinstance(value, (list, tuple)) else [value]
-    whole = all(isinstance(size, int) and not isinstance(size, bool) and size >= 1 for size in sizes)
-    return None if sizes and whole else "must be an integer >= 1, or a list of one per axis"
-
-
-def _indices_fault(value: object) -> str | None:
-    indices = value if isinstance(value, (list, tuple)) else [value]
-    whole = all(isinstance(index, int) and not isinstance(index, bool) and index >= 0 for index in indices)
-    return None if indices and whole else "must be an integer >= 0, or a list of one per axis"
-
-
-def _sets_fault(value: object) -> str | None:
-    named = isinstance(value, (list, tuple)) and value and all(isinstance(label, str) and label for label in value)
-    return None if named else "must be a list of labels, one per row"
-
-
-def _curves_fault(value: object) -> str | None:
-    entries = value if isinstance(value, (list, tuple)) else ()
-    pairs = [entry if isinstance(entry, (list, tuple)) else [entry] for entry in entries]
-    named = all(
-        1 <= len(pair) <= 2 and len(set(map(str, pair))) == len(pair) and all(isinstance(name, str) for name in pair)
-        for pair in pairs
-    )
-    return None if pairs and named else "must be a list of feature names, or of pairs of them"
-
-
-def _grids_fault(value: object) -> str | None:
-    good = isinstance(value, Mapping) and value and all(_is_numbers(grid) for grid in value.values())
-    return None if good else "must map feature names to lists of numbers"
-
-
-def _outcome_fault(value: object) -> str | None:
-    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
-        return None
-    if isinstance(value, Mapping) and set(value) == {"range"}:
-        ends = value["range"]
-        if isinstance(ends, (list, tuple)) and len(ends) == 2 and any(end is not None for end in ends):
-            known = [end for end in ends if end is not None]
-            if _is_numbers(known) and known == sorted(known):
-                return None
-    return 'must be "other", a class by index or label, or {"range": [lowest, highest]} with null for an open end'
-
-
-def _truth_fault(value: object) -> str | None:
-    entries = value if isinstance(value, (list, tuple)) else ()
-    good = all(isinstance(entry, str) or _number_fault(entry) is None for entry in entries)
-    return None if entries and good else "must be a list of classes or numbers, one per row"
-
-
-def _is_numbers(values: object) -> bool:
-    return isinstance(values, (list, tuple)) and bool(values) and all(_number_fault(value) is None for value in values)
-
-
-MOST_LEVELS = 32
-
-
-def _tree_fault(value: object) -> str | None:
-    fits = isinstance(value, (list, tuple)) and value and all(_is_tree(entry, MOST_LEVELS) for entry in value)
-    return None if fits else f"must be nested lists of feature names or numbers, at most {MOST_LEVELS} deep"
-
-
-def _is_tree(entry: object, levels: int) -> bool:
-    if isinstance(entry, (list, tuple)):
-        return bool(entry) and levels > 0 and all(_is_tree(each, levels - 1) for each in entry)
-    return isinstance(entry, str) or (isinstance(entry, int) and not isinstance(entry, bool) and entry >= 0)
-
-
-FEATURE_FORMS = ("grid", "superpixels", "window", "groups", "labels", "text")
-TEXT_UNITS = ("tokens", "words", "sentences")
-"""What may play in a text; also as `features` alone: "words" is {"text": "words"}."""
-
-
-def _features_fault(value: object) -> str | None:
-    """Check the shape of a `features` value: "elements", one of TEXT_UNITS, or an object with one of FEATURE_FORMS."""
-    if isinstance(value, str) and value in ("elements", *TEXT_UNITS):
-        return None
-    if not isinstance(value, Mapping) or len(value) != 1 or next(iter(value)) not in FEATURE_FORMS:
-        forms = ", ".join(f'{{"{form}": ...}}' for form in FEATURE_FORMS)
-        return f'must be "elements", "tokens", "words", "sentences" or one of {forms}'
-    form, body = next(iter(value.items()))
-    if form == "text":
-        return None if body in TEXT_UNITS else f"text must be one of {', '.join(TEXT_UNITS)}"
-    if form in ("grid", "window"):
-        return _sizes_fault(body)
-    if form == "superpixels":
-        fits = isinstance(body, int) and not isinstance(body, bool) and body >= 2
-        return None if fits else "superpixels must be an integer >= 2: about how many there are to be"
-    if form == "groups":
-        named = isinstance(body, Mapping) and body and all(_is_names(members) for members in body.values())
-        return None if named else "groups must map a name to a list of feature names"
-    return None if isinstance(body, (list, Mapping)) and body else "labels must be integers shaped like one row"
-
-
-def follows_content(features: Any) -> bool:
-    """Whether a checked `features` cuts each row by what is in it, and not by its shape alone."""
-    return isinstance(features, Mapping) and "superpixels" in features
-
-
-def text_unit(features: Any) -> str | None:
-    """What is to play in a text, one of TEXT_UNITS, where a checked `features` says so."""
-    unit = features.get("text") if isinstance(features, Mapping) else features
-    return unit if unit in TEXT_UNITS else None
-
-
-def _is_names(members: object) -> bool:
-    return isinstance(members, (list, tuple)) and bool(members) and all(isinstance(member, str) for member in members)
-
-
-_TYPE_FAULTS = {
-    "integer": _integer_fault,
-    "number": _number_fault,
-    "boolean": _boolean_fault,
-    "string": _string_fault,
-    "features": _features_fault,
-    "sizes": _sizes_fault,
-    "indices": _indices_fault,
-    "sets": _sets_fault,
-    "tree": _tree_fault,
-    "actionability": actionability_fault,
-    "curves": _curves_fault,
-    "grids": _grids_fault,
-    "outcome": _outcome_fault,
-    "truth": _truth_fault,
-}

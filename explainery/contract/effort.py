@@ -22,8 +22,10 @@ def effort_of(method: MethodSpec, params: Mapping[str, Any], rows: int, players:
     """
     if method.table:
         count = SOME if players is None else players
-        each = params.get("samples") or 1 + int(params.get("repeats") or params.get("grid") or 1) * count
-        return max(1, min(rows * int(each), MOST))
+        times = int(params.get("repeats") or params.get("grid") or 1)
+        if curves := params.get("of"):  # a curve for a name, a surface for a pair
+            return max(1, min(rows * (1 + sum(times if isinstance(of, str) else times ** len(of) for of in curves)), MOST))
+        return max(1, min(rows * int(params.get("samples") or 1 + times * count), MOST))
     if method.level == "job":
         return max(1, min(rows + int(params.get("steps", 0)) * int(params.get("starts", 1)), MOST))
     count = SOME if players is None else players

@@ -242,6 +242,47 @@ class QueueFull(ExplaineryError):
         self.retry_after_s = retry_after_s
 
 
+class QuotaExceeded(ExplaineryError):
+    """A tenant has used up what it may use. `policy`: the quota's name; `retry_after_s`: when it may be asked again."""
+
+    code = "quota_exceeded"
+    retryable = True
+
+    def __init__(self, detail: str, policy: str, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.policy = policy
+        self.retry_after_s = retry_after_s
+
+
+class Unauthenticated(ExplaineryError):
+    """Nobody is named, or the key or token that names somebody is not good (any more)."""
+
+    code = "unauthenticated"
+
+    def __init__(self, detail: str, *, given: bool) -> None:
+        super().__init__(detail)
+        self.given = given
+
+
+class Forbidden(ExplaineryError):
+    """The caller is known, and may not do this."""
+
+    code = "forbidden"
+
+
+class IdentityProviderUnavailable(ExplaineryError):
+    """The keys that tokens are checked with cannot be fetched, so no token can be checked."""
+
+    code = "identity_provider_unavailable"
+    retryable = True
+
+
+class KeyNotFound(ExplaineryError):
+    """There is no API key of that id."""
+
+    code = "key_not_found"
+
+
 class FiguresUnavailable(ExplaineryError):
     """What draws figures is not installed where the service runs."""
 

@@ -33,6 +33,8 @@ MISS = 0.3
 STIFF = 0.3
 """Share of a run's seconds that a price may easily move by, however low the level above has it."""
 ROUNDS = 5
+NEAR = 0.3
+"""Squared distance from which a run counts half, in the logarithms of calls and rows."""
 
 
 def prior(runtime: str) -> Prices:
@@ -62,6 +64,20 @@ def fit(runs: Sequence[Run], above: Prices) -> Prices:
         misses = [abs(seconds(prices, run) / run.seconds - 1) for run in known]
         weights = [1.0 if miss <= MISS else MISS / miss for miss in misses]
     return prices
+
+
+def like(prices: Prices, runs: Sequence[Run], asked: Run) -> float:
+    """Seconds at these prices, put right by how far they missed runs like the one asked: the middle miss, the nearest first.
+
+    Prices are for what grows with the calls; a method's own arithmetic need not. Near: in the logarithms of calls and rows.
+    """
+    misses = sorted((run.seconds / max(seconds(prices, run), 1e-12), 1 / (NEAR + _apart(run, asked))) for run in runs)
+    half = sum(weight for _, weight in misses) / 2
+    for miss, weight in misses:
+        half -= weight
+        if half <= 0:
+            return miss * seconds(prices, asked)
+    return seconds(prices, asked)
 
 
 def likely_share(runs: Sequence[Run]) -> float | None:
@@ -110,6 +126,12 @@ def _linear(matrix: list[list[float]], right: list[float]) -> list[float]:
         rest = math.fsum(a[i][j] * found[j] for j in range(i + 1, len(a)))
         found[i] = (a[i][-1] - rest) / a[i][i]
     return [value / scale for value, scale in zip(found, size, strict=True)]
+
+
+def _apart(one: Run, other: Run) -> float:
+    """The squared distance of two runs in the logarithms of calls and rows."""
+    calls = math.log((1 + one.values + one.gradients) / (1 + other.values + other.gradients))
+    return calls**2 + math.log(max(1, one.rows) / max(1, other.rows)) ** 2
 
 
 def _whole(rows: Sequence[tuple[float, ...]], feature: int) -> float:

@@ -16,11 +16,16 @@ class _Frozen(BaseModel):
 
 
 class Target(_Frozen):
-    """Which number of the output was explained. `index` is None for a model with a single output column."""
+    """Which number of the output was explained. `index` is None for a model with a single output column.
+
+    `link`: logistic or softmax where the margin was explained that this function makes the output of: attributions,
+    `instance_output` and `baseline_output` are the margin's then. None: the output itself.
+    """
 
     output: str
     index: int | None
     label: str | None = None
+    link: str | None = None
 
 
 class Attribution(_Frozen):
@@ -85,7 +90,7 @@ class Explanation(_Frozen):
 
 
 class Cost(_Frozen):
-    """What the job cost. `batch_jobs`: how many jobs shared its batch.
+    """What the job cost. `batch_jobs`: how many jobs of its tenant shared its batch.
 
     `seconds`: on the clock, from when a worker took it. `compute_seconds`: of the worker's time that were this job's, its share
     of calls that jobs shared and its own work between them; None from a worker that does not say.

@@ -1,4 +1,4 @@
-"""What formulas of calls ask for besides parameters: how many players, windows and places a row makes."""
+"""What formulas of calls ask for besides parameters: how many players, windows, places and curves a job makes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from explainery.contract.curve_points import points_asked
 from explainery.contract.errors import InvalidParameter
 from explainery.contract.formula import Lookup, Unknown
+from explainery.contract.hierarchies import coalitions_asked
 from explainery.contract.model_card import InputSpec, ModelCard
 from explainery.contract.windows import places_in, window_and_stride, windows_in
 
@@ -31,6 +33,9 @@ class RowSizes:
             "places": lambda: sum(places_in(spec, shape) for spec, shape in self._inputs()),
             "smooth": lambda: int(any(spec.modality in ("image", "series") for spec in self.card.sent)),
             "rows": lambda: self.rows,
+            "coalitions": lambda: coalitions_asked(self.card, params, self._players()),
+            "points": lambda: self._points(params)[0],
+            "fewest_points": lambda: self._points(params)[1],
         }
 
         def value(name: str) -> Any:
@@ -52,6 +57,12 @@ class RowSizes:
         if self.players is None:
             raise Unknown("players")
         return self.players
+
+    def _points(self, params: Mapping[str, Any]) -> tuple[int, int]:
+        try:
+            return points_asked(self.card, params)
+        except KeyError:  # a name that is not there: the worker says so
+            raise Unknown("points") from None
 
     def _inputs(self) -> list[tuple[InputSpec, Shape]]:
         """Inputs that play, with one row's shape. Raises Unknown where it is open, or a text's, which its tokenizer decides."""

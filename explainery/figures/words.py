@@ -34,13 +34,15 @@ def short(text: str, most: int = MOST_LETTERS) -> str:
 
 def unit(subject: Subject) -> str:
     """The explained output's unit, or "" where the card names none."""
-    return (subject.card.score_output.unit or "") if subject.card else ""
+    return (subject.card.score_output.unit or "") if subject.card and not subject.target.get("link") else ""
 
 
 def measure(subject: Subject) -> str:
     """What a number of the explained output is: logit, probability, or the output's own name; with its unit."""
     kind = subject.card.score_output.kind if subject.card else ""
     name = {"logits": "logit", "probabilities": "probability"}.get(kind, str(subject.target["output"]))
+    if subject.target.get("link"):
+        return "margin (log-odds)" if subject.target["link"] == "logistic" else "margin"
     return f"{name} ({unit(subject)})" if unit(subject) else name
 
 

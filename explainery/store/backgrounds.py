@@ -6,7 +6,7 @@ import hashlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from explainery.contract.errors import BackgroundNotFound, QueueFull
+from explainery.contract.errors import BackgroundNotFound, QueueFull, QuotaExceeded
 from explainery.settings import Settings
 from explainery.store.connection import store_errors
 from explainery.store.headroom import Headroom
@@ -27,11 +27,18 @@ class Backgrounds:
         self._headroom = Headroom(redis)
 
     @store_errors()
-    def put(self, tenant: str, blob: bytes) -> str:
-        """Store a set, as safetensors; its id. Raises QueueFull when Redis has little memory left."""
+    def put(self, tenant: str, blob: bytes, most_bytes: int = 0) -> str:
+        """Store a set, as safetensors; its id. Raises QueueFull when Redis has little memory left.
+
+        `most_bytes`: what may be stored for the tenant in all, 0 for any number; past it, QuotaExceeded.
+        """
         if self._headroom.exhausted():
             raise QueueFull("The memory for jobs and backgrounds is nearly full; try again later.")
         digest = hashlib.sha256(blob).hexdigest()
+        if most_bytes and not self._redis.exists(_key(tenant, digest)):
+            held = self.bytes_of(tenant) + int(self._redis.hget(key("stored_of"), tenant) or 0)
+            if held + len(blob) > most_bytes:
+                raise QuotaExceeded("Your tenant has stored as many bytes as it may; delete some of it.", "bytes", 60)
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.set(_key(tenant, digest), blob, ex=self._ttl_s)
             self._touch(pipe, tenant, digest)
@@ -55,6 +62,15 @@ class Backgrounds:
         self._redis.zremrangebyscore(index, "-inf", (time.time() - self._ttl_s) * 1000)
         found: Any = self._redis.zrevrange(index, 0, -1)
         return [SCHEME + digest.decode() for digest in found]
+
+    @store_errors()
+    def bytes_of(self, tenant: str) -> int:
+        """How many bytes a tenant's sets have."""
+        digests = [each.removeprefix(SCHEME) for each in self.ids(tenant)]
+        with self._redis.pipeline(transaction=False) as pipe:
+            for digest in digests:
+                pipe.strlen(_key(tenant, digest))
+            return sum(map(int, pipe.execute()))
 
     @store_errors()
     def forget(self, tenant: str, background_id: str) -> None:

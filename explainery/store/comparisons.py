@@ -13,7 +13,8 @@ from explainery.store.keys import key
 if TYPE_CHECKING:
     from redis import Redis
 
-GONE = b"gone"
+GONE = "gone "
+"""What stands in the place of a comparison that was deleted, before its tenant."""
 
 
 class ComparisonStore:
@@ -29,16 +30,17 @@ class ComparisonStore:
         self._redis.set(key("comparison", comparison.id), comparison.model_dump_json(), ex=self._ttl_s)
 
     @store_errors()
-    def get(self, comparison_id: str) -> Comparison:
-        """A comparison. Raises ComparisonNotFound, ComparisonGone."""
+    def get(self, tenant: str, comparison_id: str) -> Comparison:
+        """One of a tenant's comparisons. Raises ComparisonNotFound, ComparisonGone."""
         text: Any = self._redis.get(key("comparison", comparison_id))
-        if text is None:
-            raise ComparisonNotFound("There is no comparison of that id.")
-        if text == GONE:
+        if text == f"{GONE}{tenant}".encode():
             raise ComparisonGone("The comparison existed, but was deleted.")
-        return Comparison.model_validate_json(text, extra="ignore")
+        found = None if text is None or text.startswith(GONE.encode()) else Comparison.model_validate_json(text, extra="ignore")
+        if found is None or found.tenant != tenant:
+            raise ComparisonNotFound("There is no comparison of that id.")
+        return found
 
     @store_errors()
-    def forget(self, comparison_id: str) -> None:
+    def forget(self, comparison: Comparison) -> None:
         """Forget a comparison; its id answers 410 from now on."""
-        self._redis.set(key("comparison", comparison_id), GONE, ex=self._ttl_s)
+        self._redis.set(key("comparison", comparison.id), f"{GONE}{comparison.tenant}", ex=self._ttl_s)

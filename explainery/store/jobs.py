@@ -19,8 +19,9 @@ from explainery.contract.errors import (
     JobNotFinished,
     JobNotFound,
     QueueFull,
+    QuotaExceeded,
 )
-from explainery.contract.job import FORM, Job, JobError, JobSpec, JobState
+from explainery.contract.job import DEFAULT_TENANT, FORM, Job, JobError, JobSpec, JobState
 from explainery.settings import Settings
 from explainery.store import listing
 from explainery.store.beside import Beside
@@ -35,7 +36,7 @@ from explainery.store.scripting import BANNED, REAL_CLOCK, Step
 if TYPE_CHECKING:
     from redis import Redis
 
-__all__ = ["Admission", "Advance", "Claim", "Claimed", "JobStore", "Limits", "Once", "Page", "Reaped"]
+__all__ = ["Admission", "Advance", "Claim", "Claimed", "JobStore", "Limits", "Once", "Page", "Quota", "Reaped"]
 
 CLAIM_BYTES = 64 * 2**20
 """Most bytes of inputs one claim takes, so that a batch of large jobs does not fill a worker."""
@@ -64,6 +65,19 @@ class Once:
 
     name: str
     fingerprint: str
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What a tenant may have: jobs that have not ended, bytes stored, seconds of compute a day. 0: any number."""
+
+    jobs: int = 0
+    bytes: int = 0
+    compute_s: float = 0.0
+
+
+ANY = Quota()
+"""No bounds."""
 
 
 @dataclass(frozen=True)
@@ -139,12 +153,13 @@ class JobStore:
         fresh: bool = False,
         once: Once | None = None,
         cancel_after_s: float | None = None,
+        quota: Quota = ANY,
     ) -> Admission:
         """Enter a job into the line, or join it to one that asks the same unless it is to be computed afresh.
 
         `once`: when a job was admitted under this key, there is no other. `cancel_after_s`: when it is canceled if it has not
-        ended. Raises QueueFull past the bounds on what may wait and when Redis has used three quarters of the memory it may
-        use, ModelQuarantined when workers kept dying of the model, IdempotencyKeyReused.
+        ended. `quota`: of its tenant. Raises QuotaExceeded, QueueFull past the bounds on what may wait and when Redis has used
+        three quarters of the memory it may use, ModelQuarantined when workers kept dying of the model, IdempotencyKeyReused.
         """
         if self._headroom.exhausted():
             raise QueueFull("The queue's memory is nearly full; try again when jobs have finished.")
@@ -154,11 +169,14 @@ class JobStore:
         facts = (len(inputs), spec.tenant, spec.method, spec.effort, spec.content or "", int(fresh))
         said_once = ("", "") if once is None else (once.name, once.fingerprint)
         cancel_ms = "" if cancel_after_s is None else max(1, round(cancel_after_s * 1000))
-        verdict, *more = self._steps["admit"](*names, spec.model_dump_json(), stored, *facts, *said_once, cancel_ms)
+        bounds = (quota.jobs, quota.bytes, round(quota.compute_s * 1e6))
+        verdict, *more = self._steps["admit"](*names, spec.model_dump_json(), stored, *facts, *said_once, cancel_ms, *bounds)
         if verdict == b"queued":
             return Admission(ring=more[0].decode() or None)
         if verdict == b"full":
             raise QueueFull(f"{_FULL[more[0].decode()]}; try again later.", int(more[1]))
+        if verdict == b"over":
+            raise QuotaExceeded(_OVER[more[0].decode()], more[0].decode(), int(more[1]))
         if verdict == b"banned":
             raise BANNED
         if verdict == b"repeated":
@@ -175,6 +193,20 @@ class JobStore:
         if job_id is not None and fingerprint.decode() != once.fingerprint:
             raise _reused()
         return None if job_id is None else job_id.decode()
+
+    @store_errors()
+    def check_owner(self, job_id: str, tenant: str) -> None:
+        """Raise JobNotFound unless the job is a tenant's own, JobGone when it was and has been forgotten.
+
+        Everything that is asked for a tenant is asked behind this. Another's id costs what one costs that never was: two small
+        fields are read, whatever there is.
+        """
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hget(key("job", job_id), "tenant")
+            pipe.get(key("gone", job_id))
+            owner, was = pipe.execute()
+        if owner != tenant.encode():
+            raise _missing(owner is None and was == f"@{tenant}".encode())
 
     @store_errors()
     def get(self, job_id: str) -> Job:
@@ -249,10 +281,18 @@ class JobStore:
 
     @store_errors()
     def page(
-        self, *, status: JobState | None, model: str | None, decision_id: str | None, cursor: str | None, limit: int
+        self,
+        tenant: str = DEFAULT_TENANT,
+        *,
+        status: JobState | None,
+        model: str | None,
+        decision_id: str | None,
+        cursor: str | None,
+        limit: int,
     ) -> Page:
-        """List jobs, newest first. Raises RequestRefused for a cursor that no page gave."""
-        return listing.page(self._redis, status=status, model=model, decision_id=decision_id, cursor=cursor, limit=limit)
+        """List a tenant's jobs, newest first. Raises RequestRefused for a cursor that no page gave."""
+        wanted: dict[str, Any] = {"status": status, "model": model, "decision_id": decision_id}
+        return listing.page(self._redis, tenant, **wanted, cursor=cursor, limit=limit)
 
     @store_errors()
     def waiting(self) -> int:
@@ -318,7 +358,7 @@ class JobStore:
         progress = (advance.done, advance.total, advance.unit, round(compute_s * 1e6))
         began = time.perf_counter()
         stored = self._payloads.shelve(result)
-        told = (0, sizes.batch_jobs, sizes.chunk_points, round(self._store_s * 1e3)) if sizes else ()
+        told = (0, sizes.batch_jobs, sizes.chunk_points, round(self._store_s * 1e3), len(result)) if sizes else ()
         written = bool(self._steps["finish"](job_id, worker, fence, JobState.SUCCEEDED.value, "", stored, *progress, *told))
         self._store_s = time.perf_counter() - began
         return written
@@ -377,6 +417,11 @@ _FULL = {
     "jobs": "As many jobs wait as may wait",
     "bytes": "The inputs that wait are as large as they may be",
     "age": "The oldest job has waited longer than any should, so the workers do not keep up",
+}
+_OVER = {
+    "jobs": "Your tenant has as many jobs that have not ended as it may have; wait for some, or cancel them.",
+    "bytes": "Your tenant has stored as many bytes as it may; delete jobs it does not need, or wait until they expire.",
+    "compute": "Your tenant has spent the seconds of compute that it may spend in a day, its open jobs counted as estimated.",
 }
 _NO_RESULT = {
     JobState.QUEUED: "The job is waiting for a worker; ask again later.",

@@ -14,7 +14,7 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | backgrounds:<tenant> | sorted set, digest of a background set by its last use (ms) | background_ttl_s after the last use of any | the API |
 | sharers:<id> | set, ids of the jobs whose result is that of <id> | a day after the result | admit, finish, forget |
 | payload:<digest> | sorted set, who needs a payload (inputs:<id>, result:<id>) by the time until (ms) | when empty, or swept | admit, finish, every step that ends a job, sweep |
-| gone:<id> | string "1": this id existed | tombstone_ttl_s after the job ended | every step that ends a job, forget |
+| gone:<id> | string, `@` and a tenant: this id existed, and was its | tombstone_ttl_s after the job ended | every step that ends a job, forget |
 | line:<line> | sorted set, id by tag; one line for each priority:group | when empty | admit, claim, cancel, reap, release |
 | groups:<priority> | sorted set, group that has a line by the tag of its head | when empty | every step that changes a line |
 | parked:<tenant> | sorted set, id by tag: its tenant runs as many jobs as it may | when empty | claim, every step that ends a run |
@@ -29,10 +29,10 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | queued | hash, priority -> jobs that wait | when empty | every step that starts or ends a wait |
 | queued_us | hash, priority -> estimated microseconds of compute that wait | when empty | every step that starts or ends a wait |
 | sums | hash, input_bytes -> bytes of inputs of jobs that have not ended | when empty | admit, every step that ends a job |
-| pace | hash, group and method -> microseconds per evaluation | a week after the last job | finish |
+| pace | hash, tenant, group and method -> microseconds per evaluation | a week after the last job | finish |
 | loads | hash, group -> milliseconds its model took to load | a week after the last load | loaded |
 | comparison:<id> | string, JSON: the jobs of a comparison; "gone" once it was deleted | tombstone_ttl_s | the API |
-| runs:<kind> | list, what the last jobs of a kind took: calls, rows, seconds; a kind is a model's digest and a device, and perhaps a method and a shape | a week after the last job | the worker that did it, once it has ended |
+| runs:<kind> | list, what the last jobs of a kind took: calls, rows, seconds; a kind is a tenant, a model's digest and a device, and perhaps a method and a shape | a week after the last job | the worker that did it, once it has ended |
 | bells | hash, whom it was rung for (a worker, or any) -> bells not yet answered | when empty, or a minute after the last bell | admit, claim, reap, release |
 | rung | sorted set, whom by the time of its last bell (ms) | when empty, or a minute after the last bell | admit, claim, reap, release |
 | awake | sorted set, worker by its last look at the lines (ms) | when empty, or a minute after the last look | claim, release, reap |
@@ -41,14 +41,24 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | running | sorted set, id by the end of its lease (ms) | when empty | claim, renew, finish, cancel, reap, release |
 | deadlines | sorted set, id by its deadline, or when it is to be canceled (ms) | when empty | admit, every step that ends a job |
 | ending | sorted set, id by the time it is to be forgotten (ms) | when empty | every step that ends a job, forget, reap |
-| jobs | sorted set, id by order of admission: everything there is | when empty | admit, forget, reap |
-| state:<state> | sorted set, id by order of admission | when empty | every transition |
-| model:<name> | sorted set, id by order of admission | when empty | admit, forget, reap |
-| decision:<decision_id> | sorted set, id by order of admission | when empty | admit, forget, reap |
+| jobs | sorted set, id by order of admission: everything there is; and jobs:<tenant>, by the tenant's own order | when empty | admit, forget, reap |
+| state:<state> | sorted set, id by order of admission; and state:<tenant>:<state>, by the tenant's own order | when empty | every transition |
+| model:<tenant>:<name> | sorted set, id by its tenant's order of admission | when empty | admit, forget, reap |
+| decision:<tenant>:<decision_id> | sorted set, id by its tenant's order of admission | when empty | admit, forget, reap |
 | quarantine | sorted set, id of a job that workers died of by the time it was put aside (ms) | when empty | release, reap, forget |
 | deaths | hash, group -> workers that died with it since its last success | when empty, or a week after the last death | release, reap, finish |
 | banned | hash, group -> JSON: since when, deaths and last exit of a model that is quarantined | when empty | release, reap, unban |
-| sequence | integer, the order of admission of the last job | never | admit |
+| open_of | hash, tenant -> its jobs that have not ended | when empty | admit, every step that ends a job |
+| open_us | hash, tenant -> microseconds of compute its open jobs are estimated to take | when empty | admit, every step that ends a job |
+| stored | hash, job -> bytes of inputs and result that are stored for it | when empty | admit, finish, every step that ends a job, forget, reap |
+| stored_of | hash, tenant -> bytes stored for its jobs | when empty | admit, finish, every step that ends a job, forget, reap |
+| spent:<tenant>:<day> | integer, microseconds of compute that a tenant spent on a day (UTC, since 1970) | two days | every step that ends a job |
+| arrivals:<tenant> | integer, when a tenant may have made all its requests of a minute at once again (microseconds) | a minute after the last request | meter |
+| tenant:<tenant> | hash: the fields of a tenant's policy that are its own | never: an operator's | tenants set, tenants forget |
+| tenants | set, tenants with a policy of their own | when empty | tenants set, tenants forget |
+| apikey:<id> | hash: digest of an API key, its name, tenant, role, when it was created, expires and was used last (ms) | never: until it is revoked | keys create, keys revoke, meter |
+| apikeys | sorted set, id of an API key by when it was created (ms) | when empty | keys create, keys revoke |
+| sequence | integer, the order of admission of the last job; and sequence:<tenant>, of the tenant's last | never | admit |
 | ended:<bucket> | integer, jobs that ended in ten seconds | two minutes | every step that ends a job |
 | counts | hash, what happened -> how often | never: a few dozen fields | every step |
 | histogram:<what> | hash, bucket b -> how many took at most 2^b ms (or were at most 2^b large), and their sum | never: 25 fields | claim, finish, loaded |
@@ -81,7 +91,8 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | batch_once:<key> | string, the batch that was made under an idempotency key of a tenant, and a fingerprint of what was asked | idempotency_ttl_s after it was made | open_batch |
 | changes | pub/sub channel: the id of a job that changed, and its state (none: forgotten) | - | every step |
 
-Indexes are ordered by admission, not by time: the order is unique, so a page never repeats or skips a job.
+Indexes are ordered by admission, not by time: the order is unique, so a page never repeats or skips a job. A tenant's are ordered by its
+own admissions, so that a cursor does not tell how many others there were.
 """
 
 from __future__ import annotations

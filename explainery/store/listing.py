@@ -27,11 +27,18 @@ class Page:
 
 
 def page(
-    redis: Redis, *, status: JobState | None, model: str | None, decision_id: str | None, cursor: str | None, limit: int
+    redis: Redis,
+    tenant: str,
+    *,
+    status: JobState | None,
+    model: str | None,
+    decision_id: str | None,
+    cursor: str | None,
+    limit: int,
 ) -> Page:
-    """One page of the jobs that match. Raises RequestRefused for a cursor that no page gave."""
+    """One page of a tenant's jobs that match. Raises RequestRefused for a cursor that no page gave."""
     filters = {"state": status, "model": model, "decision": decision_id}
-    indexes = [key(kind, name) for kind, name in filters.items() if name is not None] or [key("jobs")]
+    indexes = [key(kind, f"{tenant}:{name}") for kind, name in filters.items() if name is not None] or [key("jobs", tenant)]
     indexes.sort(key=redis.zcard)
     found, below = _matching(redis, indexes, _start(cursor), limit)
     jobs = _read(redis, [job_id for job_id, _ in found], indexes)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from explainery.contract.estimate import Run
-from explainery.contract.job import ModelRef, group_of
+from explainery.contract.job import DEFAULT_TENANT, ModelRef, group_of
 from explainery.store.connection import store_errors
 from explainery.store.keys import key
 
@@ -33,17 +33,18 @@ MOST_READ = 256
 
 @dataclass(frozen=True)
 class Kind:
-    """What runs are told apart by. `shape`: of the rows, as text."""
+    """What runs are told apart by: a tenant learns from its own alone. `shape`: of the rows, as text."""
 
     model: ModelRef
     device: str
     method: str
     shape: str
+    tenant: str = DEFAULT_TENANT
 
     @property
     def names(self) -> tuple[str, str]:
         """The lists it belongs to: of this very kind, and of the model on that device."""
-        model = f"{self.model.digest.removeprefix('sha256:')[:32]}:{self.device}"
+        model = f"{self.tenant}:{self.model.digest.removeprefix('sha256:')[:32]}:{self.device}"
         return f"{model}:{self.method}:{hashlib.sha256(self.shape.encode()).hexdigest()[:16]}", model
 
 
@@ -74,7 +75,7 @@ class RunStore:
         self._redis = redis
         self._notes: list[tuple[Kind, Run]] = []
         self._sent_at = 0.0
-        self._read: OrderedDict[Kind, tuple[float, Past]] = OrderedDict()
+        self._read: OrderedDict[tuple[Kind, bool], tuple[float, Past]] = OrderedDict()
 
     def note(self, kind: Kind, run: Run) -> None:
         """Note a run; it is sent with the next ones."""
@@ -104,16 +105,16 @@ class RunStore:
             pipe.execute()
 
     @store_errors()
-    def past(self, kind: Kind) -> Past:
-        """What is known of a kind of job; up to a second old."""
-        known = self._read.get(kind)
+    def past(self, kind: Kind, *, own: bool = False) -> Past:
+        """What is known of a kind of job; up to a second old. `own`: of what waits, the tenant is told of its own alone."""
+        known = self._read.get((kind, own))
         if known is None or time.monotonic() - known[0] > FRESH_S:
-            known = self._read[kind] = (time.monotonic(), self._look(kind))
+            known = self._read[kind, own] = (time.monotonic(), self._look(kind, own))
             while len(self._read) > MOST_READ:
                 self._read.popitem(last=False)
         return known[1]
 
-    def _look(self, kind: Kind) -> Past:
+    def _look(self, kind: Kind, own: bool) -> Past:
         group = group_of(kind.model)
         with self._redis.pipeline(transaction=False) as pipe:
             for name in kind.names:
@@ -122,7 +123,10 @@ class RunStore:
             pipe.zcard(key("workers"))
             pipe.hget(key("loads"), group)
             pipe.exists(key("resident", group))
-            of_method, of_model, queued, workers, load_ms, resident = pipe.execute()
+            pipe.hget(key("open_us"), kind.tenant)
+            of_method, of_model, queued, workers, load_ms, resident, mine = pipe.execute()
+        if own:
+            queued = {b"interactive": mine or 0}
         return Past(
             tuple(_runs(of_method)),
             tuple(_runs(of_model)),

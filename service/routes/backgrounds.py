@@ -13,9 +13,10 @@ from explainery.contract.tensors import pack, unpack
 from service.answers import accepted, json_answer
 from service.baselines import read_background
 from service.body import read_json
+from service.caller import quota_now
 from service.openapi import answers
 from service.parts import parts
-from service.tenant import HEADER, read_tenant
+from service.tenant import tenant_now
 from service.validation import validated
 
 blueprint = APIBlueprint("backgrounds", __name__, url_prefix="/v1/backgrounds", tag="backgrounds")
@@ -32,7 +33,7 @@ def store_background() -> Response:
     blob = pack(read_background(asked.rows, card, context.settings.max_rows, "rows").arrays)
     if len(blob) > context.settings.background_bytes:
         raise PayloadTooLarge("The background is too large; send fewer rows.", context.settings.background_bytes, "bytes")
-    known = context.backgrounds.put(_tenant(), blob)
+    known = context.backgrounds.put(_tenant(), blob, quota_now().bytes)
     headers = {"Location": f"{request.script_root}/v1/backgrounds/{known}"}
     return json_answer(_document(known, blob), status=201, headers=headers)
 
@@ -62,7 +63,7 @@ def forget_background(background_id: str) -> Response:
 
 
 def _tenant() -> str:
-    return read_tenant(request.headers.get(HEADER))
+    return tenant_now()
 
 
 def _document(background_id: str, blob: bytes) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from service.openapi import answers
 from service.parts import parts
 from service.prefer import read_preference
 from service.routes.explanations import ID_LENGTH
+from service.tenant import tenant_now
 from service.validation import validated
 
 blueprint = APIBlueprint("comparisons", __name__, url_prefix=COMPARISONS, tag="comparisons")
@@ -80,7 +81,7 @@ def _known(comparison_id: str) -> Comparison:
     if len(comparison_id) != ID_LENGTH or not set(comparison_id) <= set(ALPHABET):
         raise ComparisonNotFound("There is no comparison of that id.")
     g.job_id = comparison_id
-    return parts().comparisons.get(comparison_id)
+    return parts().comparisons.get(tenant_now(), comparison_id)
 
 
 def _answer(comparison: Comparison, *, created: bool = False) -> Response:

@@ -16,8 +16,7 @@ from service.openapi import stream_answers
 from service.parts import Parts, parts
 from service.routes.explanations import known_id
 from service.streaming import MEDIA_TYPE, Stream, has_left, impatient, start_of
-from service.tenant import HEADER as TENANT
-from service.tenant import read_tenant
+from service.tenant import tenant_now
 
 blueprint = APIBlueprint("events", __name__, url_prefix="/v1", tag="events")
 
@@ -54,7 +53,7 @@ def tenant_events() -> Response:
     """Stream the changes of all of a tenant's jobs as server-sent events, from now on or behind `Last-Event-ID`."""
     accepted(MEDIA_TYPE)
     context = parts()
-    tenant = read_tenant(request.headers.get(TENANT))
+    tenant = tenant_now()
     last = request.headers.get(RESUMES)
     listener = context.hub.listen(tenant, gone=_gone())
     try:

@@ -18,6 +18,7 @@ from service.entering import prepared
 from service.openapi import answers
 from service.parts import parts
 from service.prefer import read_preference
+from service.tenant import tenant_now
 from service.validation import validated
 from service.waiting import submitted, until_changed, until_ended
 
@@ -61,7 +62,7 @@ def list_jobs() -> Response:
     """List jobs, newest first."""
     accepted("application/json")
     query = validated(JobQuery, request.args.to_dict())
-    page = parts().jobs.page(**query.model_dump())
+    page = parts().jobs.page(tenant_now(), **query.model_dump())
     return json_answer({"jobs": [job_document(job, request.script_root) for job in page.jobs], "cursor": page.cursor})
 
 
@@ -105,8 +106,12 @@ def forget(job_id: str) -> Response:
 
 
 def known_id(job_id: str) -> str:
-    """Return the id if it can be one, and note it for the log. Raises JobNotFound."""
+    """Return the id if it is one of the tenant's jobs, and note it for the log. Raises JobNotFound, JobGone.
+
+    Every route that is given a job's id asks here first: nothing else looks whose it is.
+    """
     if len(job_id) != ID_LENGTH or not set(job_id) <= set(ALPHABET):
         raise JobNotFound("There is no job of that id.")
     g.job_id = job_id
+    parts().jobs.check_owner(job_id, tenant_now())
     return job_id

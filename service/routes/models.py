@@ -37,7 +37,7 @@ def add() -> Response:
     return json_answer(document, 201, {"Location": where})
 
 
-@blueprint.get("/<name>")
+@blueprint.get("/<plain:name>")
 @blueprint.doc(operation_id="get_model", responses=answers("Model", {200: "The model."}))
 def get_model(name: str) -> Response:
     """Get one model: all its versions, or one as `name@version`; and whether the newest is ready, as KServe V1 says it."""
@@ -46,7 +46,7 @@ def get_model(name: str) -> Response:
     return json_answer({**model_document(entries[0].name, entries), "ready": is_ready(entries[0])})
 
 
-@blueprint.get("/<name>/layers")
+@blueprint.get("/<plain:name>/layers")
 @blueprint.doc(operation_id="get_layers", responses=answers("Layers", {200: "The layers."}))
 def get_layers(name: str) -> Response:
     """List the layers of a model, the newest version or one as `name@version`, in the order in which they put out results."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from explainery.allowed_hosts import AllowList
 from explainery.contract.errors import InvalidWebhook, WebhookNotFound
 from explainery.contract.events import TYPES
+from explainery.contract.signatures import shown
 from explainery.contract.webhooks import Webhook, WebhookRequest
 from explainery.courier.addresses import read_target
 from service.answers import accepted, json_answer
@@ -18,7 +19,7 @@ from service.body import read_json
 from service.faults import fault
 from service.openapi import answers
 from service.parts import parts
-from service.tenant import HEADER, read_tenant
+from service.tenant import tenant_now
 from service.validation import validated
 
 blueprint = APIBlueprint("webhooks", __name__, url_prefix="/v1/webhooks", tag="webhooks")
@@ -37,15 +38,19 @@ class DeliveryQuery(BaseModel):
 @blueprint.post("")
 @blueprint.doc(operation_id="add_webhook", responses=answers("NewWebhook", {201: "Added; the secret is shown this once."}))
 def add() -> Response:
-    """Add a webhook. The answer holds the secret that its messages are signed with, which is not shown again."""
+    """Add a webhook.
+
+    The answer holds what its messages are checked with, which is not shown again: a `secret`, or with `"signing": "ed25519"`
+    a `public_key`.
+    """
     accepted("application/json")
     asked = validated(WebhookRequest, read_json(request))
     unknown = [number for number, name in enumerate(asked.types) if name not in TYPES]
     if unknown:
         raise fault(InvalidWebhook, f"types.{unknown[0]}", f"is no event type; there are: {', '.join(TYPES)}")
     read_target(asked.url, AllowList.parse(parts().settings.webhook_allowed))
-    webhook, secret = parts().webhooks.add(_tenant(), asked)
-    document = {**_document(webhook), "secret": secret}
+    webhook, key = parts().webhooks.add(_tenant(), asked)
+    document = {**_document(webhook), **shown(key)}
     headers = {"Location": document["links"]["self"], "Cache-Control": "no-store"}
     return json_answer(document, 201, headers)
 
@@ -93,7 +98,7 @@ def ping(webhook_id: str) -> Response:
 
 
 def _tenant() -> str:
-    return read_tenant(request.headers.get(HEADER))
+    return tenant_now()
 
 
 def _known(webhook_id: str) -> str:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from explainery import Client, ServiceError
+from explainery import Client, ServiceError, ServiceUnreachable
 from explainery.cli.main import main
-from explainery.client.events import parse
+from explainery.client.events import Event, Parser
 
 ROWS = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 
@@ -63,17 +63,19 @@ def test_after_a_cut_it_goes_on_behind_the_last_event(client: Client, monkeypatc
     """Each connection is cut after its first event."""
     from explainery.client import events
 
-    whole = parse
+    whole = Parser.told
     job = client.submit("slow", ROWS, "exact_shapley", target=None, fresh=True)
     monkeypatch.setattr(events, "_FIRST_PAUSE_S", 0.01)
 
-    def cut(lines: Iterator[str]) -> Iterator[object]:
-        for place, event in whole(lines):
-            yield place, event
-            if event is not None:
-                return
+    def cut(self: Parser, line: str) -> tuple[str | None, Event | None]:
+        if self.fields.get("was told"):
+            raise ServiceUnreachable("cut")
+        place, event = whole(self, line)
+        if event is not None:
+            self.fields["was told"] = "once"
+        return place, event
 
-    monkeypatch.setattr(events, "parse", cut)
+    monkeypatch.setattr(Parser, "told", cut)
     kept = [event.status for event in client.events(job) if event.id is not None]
     assert kept == ["queued", "running", "succeeded"][-len(kept) :]
     assert kept[-1] == "succeeded"
@@ -85,7 +87,9 @@ def test_the_lines_of_a_stream():
         'data: {"type": "explanation.queued", "time": "t", "data": {"id": "j", "status": "queued"}}', "",
         "event: gap", 'data: {"after": "1-0"}', "", "id: 3-0", "event: explanation.running", 'data: {"type',
     ]  # fmt: skip
-    (first, nothing), (second, queued), (third, gap) = parse(iter(lines))
+    parser = Parser()
+    found = [told for told in map(parser.told, lines) if told != (None, None)]
+    (first, nothing), (second, queued), (third, gap) = found
     assert (first, nothing, second, third) == ("1-0", None, "2-0", None)
     assert queued is not None
     assert (queued.id, queued.type, queued.job, queued.status, queued.time) == ("2-0", "explanation.queued", "j", "queued", "t")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +16,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from explainery.contract.access import Role
 from explainery.contract.job import JobRequest
 from explainery.settings import Settings
 from service.admission import Admitted, Terms, admit
@@ -109,3 +112,49 @@ def loan() -> dict[str, Any]:
     """A good request."""
     tensor = {"name": "row", "datatype": "FP32", "shape": [2, 4], "data": [1.0, 2.0, 0, 3.0, 4.0, 5.0, 1, 6.0]}
     return {"model": "loan", "method": "kernel_shap", "inputs": [tensor], "seed": 7, "decision_id": "loan-1"}
+
+
+@pytest.fixture
+def guarded(settings: Settings, worker: Any) -> Iterator[Any]:
+    """An API that asks for keys, and clients that show one."""
+    made = Guarded(dataclasses.replace(settings, auth="keys", events_heartbeat_s=0.05))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def until() -> Any:
+    """Wait for a condition; fail when it does not come."""
+
+    def wait(condition: Any) -> None:
+        deadline = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < deadline, "the condition did not come"
+            time.sleep(0.02)
+
+    return wait
+
+
+class Guarded:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.apps: list[Flask] = []
+        self.app = self.serve()
+        parts = self.app.extensions["explainery"]
+        self.keys, self.tenants = parts.keys, parts.tenants
+
+    def serve(self, **changes: Any) -> Flask:
+        """The same with other settings."""
+        self.apps.append(create_app(dataclasses.replace(self.settings, **changes)))
+        return self.apps[-1]
+
+    def client(self, tenant: str = "default", role: str = "operator", app: Flask | None = None) -> FlaskClient:
+        _, token = self.keys.create(f"{role} of {tenant}", tenant, Role(role))
+        client = (app or self.app).test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+        return client
+
+    def close(self) -> None:
+        for app in self.apps:
+            app.extensions["explainery"].watcher.close()
+            app.extensions["explainery"].hub.close()

@@ -66,14 +66,15 @@ def test_the_openapi_document_is_valid_and_complete(app: Flask, client: FlaskCli
     spec = client.get("/openapi.json").json
     validate(spec)
     assert spec["openapi"].startswith("3.1")
-    routes = {re.sub(r"<(?:string:)?(\w+)>", r"{\1}", rule.rule) for rule in app.url_map.iter_rules()}
+    routes = {re.sub(r"<(?:string:|plain:)?(\w+)>", r"{\1}", rule.rule) for rule in app.url_map.iter_rules()}
     assert set(spec["paths"]) == routes - {"/openapi.json", "/docs"}
     submit = spec["paths"]["/v1/explanations"]["post"]
     assert submit["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("/JobRequest")
     for path in spec["paths"].values():
         for operation in (value for value in path.values() if isinstance(value, dict)):
             assert operation["summary"]
-            assert "default" in operation["responses"]
+            assert "default" not in operation["responses"], f"list what {operation['operationId']} refuses in statuses.py"
+            assert {"500", "503"} <= set(operation["responses"])
 
 
 def test_the_docs_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None:

@@ -31,19 +31,28 @@ class Listening:
         self._pieces = iter(answer.response)
         self.last_id: str | None = None
         self.comments = 0
+        self._blocks: list[str] = []
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Events: their name, id and data."""
         deadline = time.monotonic() + PATIENCE_S
-        for piece in self._pieces:
+        while (block := self._next()) is not None:
             assert time.monotonic() < deadline, "nothing is told"
-            text = piece.decode()
-            assert text.endswith("\n\n")
-            self.comments += text.startswith(":")
-            fields = dict(line.split(": ", 1) for line in text.strip().splitlines() if not line.startswith(":"))
+            self.comments += block.startswith(":")
+            fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
             if "data" in fields:
                 self.last_id = fields.get("id", self.last_id)
                 yield {"event": fields["event"], "id": fields.get("id"), "data": json.loads(fields["data"])}
+
+    def _next(self) -> str | None:
+        """One block of lines; several may come in one piece."""
+        while not self._blocks:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return None
+            assert piece.endswith(b"\n\n")
+            self._blocks += piece.decode().removesuffix("\n\n").split("\n\n")
+        return self._blocks.pop(0)
 
     def take(self, count: int) -> list[dict[str, Any]]:
         events = iter(self)

@@ -70,6 +70,13 @@ def ask(port: int, method: str, path: str, body: Any = None, **headers: str) -> 
         connection.close()
 
 
+def raw(port: int, told: bytes) -> bytes:
+    """What comes back to bytes that are no good request."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(told)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
 def pieces(size: int) -> Iterator[bytes]:
     """A body without a Content-Length."""
     for _ in range(size // 10_000):
@@ -85,6 +92,20 @@ def test_gunicorn_serves_the_wire(served: Path, port: int, loan: dict[str, Any])
         kind = {"Transfer-Encoding": "chunked"} if not isinstance(body, bytes) else {}
         status, _, problem = ask(port, "POST", "/v1/explanations", body, **kind)
         assert (status, problem["code"], problem["limit"]) == (413, "payload_too_large", LIMIT)
+    canary = "secret-of-mine"
+    for told, status in (
+        (b"GET /healthz HTTP/1.1\r\nAuthorization: Bearer %s\x00\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nX (%s): 1\r\n\r\n", 400),
+        (b"%s\r\n\r\n", 400),
+        (b"GET /healthz?" + b"x" * 9000 + b"%s HTTP/1.1\r\n\r\n", 414),
+        (b"GET /healthz HTTP/1.1\r\n" + b"X: 1\r\n" * 200 + b"X: %s\r\n\r\n", 431),
+        (b"POST /v1/events HTTP/1.1\r\nTransfer-Encoding: %s\r\n\r\n", 501),
+    ):
+        head, _, body = raw(port, told % canary.encode()).partition(b"\r\n\r\n")
+        problem = json.loads(body)
+        assert (int(head.split()[1]), problem["status"]) == (status, status)
+        assert b"application/problem+json" in head
+        assert canary not in head.decode() + json.dumps(problem) + served.read_text()
     assert ask(port, "DELETE", job["links"]["self"])[0] == 204
     assert ask(port, "GET", job["links"]["self"])[0] == 410
     lines = [json.loads(line) for line in served.read_text().splitlines()]

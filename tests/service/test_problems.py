@@ -64,7 +64,7 @@ def test_a_media_type_nobody_can_give_is_406_on_every_route_of_the_api(app: Flas
         method = min(rule.methods - {"HEAD", "OPTIONS"})
         if method == "DELETE":  # it answers without a body
             continue
-        path = at(rule.rule.replace("<string:", "<")).replace("<name>", "loan")
+        path = at(rule.rule.replace("<string:", "<").replace("<plain:", "<")).replace("<name>", "loan")
         is_problem(client.open(path, method=method, headers={"Accept": "image/png"}), 406, "not_acceptable")
 
 

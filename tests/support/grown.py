@@ -25,20 +25,28 @@ KINDS: dict[str, Any] = {
     "three": RandomForestClassifier(n_estimators=10, max_depth=6, random_state=0),
     "scores": GradientBoostingClassifier(n_estimators=20, random_state=0),
 }
+LINKED: dict[str, Any] = {
+    "logistic": GradientBoostingClassifier(n_estimators=20, random_state=0),
+    "softmax": GradientBoostingClassifier(n_estimators=8, random_state=0),
+}
+"""Classifiers whose files put out probabilities: a function follows the trees."""
 
 
 @cache
 def data(kind: str) -> tuple[np.ndarray, np.ndarray]:
     """Rows [rows, features] and what is learned of them."""
-    X, y = load_breast_cancer(return_X_y=True) if kind in ("classes", "scores", "three") else load_diabetes(return_X_y=True)
+    tumours = kind in ("classes", "scores", "three", "logistic")
+    X, y = load_breast_cancer(return_X_y=True) if tumours else load_diabetes(return_X_y=True)
     X = np.round((X - X.mean(axis=0)) / X.std(axis=0) * 20).astype(np.float32)
-    X = X[:, :4] if kind == "small" else X
-    return (X, np.digitize(X[:, 0], [-10, 10])) if kind == "three" else (X, y)
+    X = X[:, :4] if kind in ("small", "softmax") else X
+    if kind in ("three", "softmax"):
+        return X, np.digitize(X[:, 0] if kind == "three" else y, [-10, 10] if kind == "three" else [100, 180])
+    return X, y
 
 
 @cache
 def trained(kind: str) -> Any:
-    return KINDS[kind].fit(*data(kind))
+    return (KINDS | LINKED)[kind].fit(*data(kind))
 
 
 @cache

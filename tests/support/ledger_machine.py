@@ -593,13 +593,26 @@ class LedgerMachine(RuleBasedStateMachine):
         assert image.at("jobs") == orders
         for state in JobState:
             assert image.at("state", state) == {job.id: orders[job.id] for job in self.known.values() if job.state is state}
-        for model in MODELS:
-            mine = [job for job in self.known.values() if job.group.startswith(f"{model}@")]
-            assert image.at("model", model) == {job.id: orders[job.id] for job in mine}
-        assert set(image.at("decision", "d")) == {name for name, record in image.records.items() if "decision" in record}
+        for tenant in TENANTS:
+            self.a_tenant_s_lists_hold_its_own(image, tenant)
         assert image.at("ending") == {job.id: job.forget_at for job in self.known.values() if not job.open}
         assert set(image.at("quarantine")) == {job.id for job in self.known.values() if job.quarantined}
         assert image.at("deadlines") == {job.id: job.deadline for job in self.known.values() if job.open and job.deadline}
+
+    def a_tenant_s_lists_hold_its_own(self, image: Image, tenant: str) -> None:
+        """In the order of its own admissions, which says nothing of the others'."""
+        own = [job for job in self.known.values() if job.tenant == tenant]
+        places = {job.id: float(image.records[job.id]["place"]) for job in own}
+        assert sorted(places, key=places.get) == [job.id for job in sorted(own, key=lambda job: job.order)]
+        assert max(places.values(), default=0) <= int(image.at("sequence", tenant) or 0)
+        assert image.at("jobs", tenant) == places
+        for state in JobState:
+            assert image.at("state", f"{tenant}:{state}") == {job.id: places[job.id] for job in own if job.state is state}
+        for model in MODELS:
+            mine = [job for job in own if job.group.startswith(f"{model}@")]
+            assert image.at("model", f"{tenant}:{model}") == {job.id: places[job.id] for job in mine}
+        decided = {job.id for job in own if "decision" in image.records[job.id]}
+        assert set(image.at("decision", f"{tenant}:d")) == decided
 
     def who_waits_is_in_one_spot(self, image: Image) -> None:
         listed = Counter(
@@ -654,6 +667,15 @@ class LedgerMachine(RuleBasedStateMachine):
         assert image.numbers("queued_us") == +cost
         still_open = [*waiting, *image.rows("running")]
         assert image.numbers("sums").get("input_bytes", 0) == sum(int(record["size"]) for record in still_open)
+        for tenant in TENANTS:
+            mine = [record for record in still_open if record["tenant"] == tenant]
+            assert image.numbers("open_of").get(tenant, 0) == len(mine)
+            assert image.numbers("open_us").get(tenant, 0) == sum(int(record["cost"]) for record in mine)
+            stored = [
+                record["tenant"] == tenant and image.numbers("stored").get(name, 0) for name, record in image.records.items()
+            ]
+            assert image.numbers("stored_of").get(tenant, 0) == sum(stored)
+        assert set(image.at("stored")) <= set(image.records)
         aging = {job_id: float(record["created"]) for job_id, record in image.records.items() if _ages(record)}
         assert image.at("aging") == aging
         if self.reaped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,20 @@ def test_jobs_share_calls(lab: Local) -> None:
     assert sum(calls) == 16 * (2 + 6)
     assert len(calls) < 16
     assert all(work.company == 16 for work in done.values())
+
+
+def test_a_job_is_told_of_its_tenant_s_company_alone(lab: Local) -> None:
+    loaded = lab.load("linear")
+    batch = Batch(loaded, lab.registry, Governor(), most_rows=64)
+    claims = [lab._claim(loaded, Order("saliency", {"input": np.ones((1, 4))}, {})) for _ in range(5)]
+    tenants = ("acme", "globex", "globex", "acme", "globex")
+    claims = [
+        dataclasses.replace(claim, spec=claim.spec.model_copy(update={"tenant": tenant}))
+        for claim, tenant in zip(claims, tenants, strict=True)
+    ]
+    works = [batch.admit(claim) for claim in claims]
+    assert [(work.company, work.own_company) for work in works] == [(5, 2 if name == "acme" else 3) for name in tenants]
+    assert works[0].found([])[0].cost.batch_jobs == 2
 
 
 def test_a_small_job_does_not_wait_for_a_big_one(lab: Local) -> None:

@@ -110,11 +110,12 @@ def check(job: JobSpec, cost: Cost) -> bool:
 
 ADAPTIVE = {
     "kernel_shap", "permutation_shapley", "expected_gradients", "score_cam", "integrated_gradients", "layer_conductance",
-    "layer_integrated_gradients", "neuron_integrated_gradients", "owen", "blur_ig", "xrai",
+    "layer_integrated_gradients", "neuron_integrated_gradients", "owen", "blur_ig", "xrai", "ice", "partial_dependence",
 }  # fmt: skip
-NEVER_EXACT = {"expected_gradients", "owen"}
-FOLLOWS_DATA = {"counterfactual", "anchors", "ice", "partial_dependence"}
-"""What a table's rows decide: how many values a feature takes, how far the outcome is. They say no calls; a guess is made."""
+NOT_BY_TOLERANCE = {"expected_gradients", "owen"}
+"""Never exact, or exact where the samples pay for every coalition whatever the tolerance."""
+FOLLOWS_DATA = {"counterfactual", "anchors"}
+"""What a table's rows decide: how far the outcome is. They say no calls; a guess is made."""
 
 
 @pytest.mark.parametrize("background", [0, 2])
@@ -138,7 +139,7 @@ def test_the_calls_of_every_method_are_foretold(lab: Local, shelf: Shelf, method
                 continue
             exact = check(admitted.spec, cost)
             assert exact or method in ADAPTIVE, (model, params)
-            assert exact is not (method in ADAPTIVE and params.get("tolerance") != 0) or method in NEVER_EXACT
+            assert exact is not (method in ADAPTIVE and params.get("tolerance") != 0) or method in NOT_BY_TOLERANCE
             tried += 1
     assert tried
 
@@ -160,6 +161,49 @@ def test_groups_of_every_form(lab: Local, shelf: Shelf, features: Any) -> None:
     spec = PLUGINS["feature_ablation"].SPEC
     job = admit(request(lab, spec, shelf.models["cnn"][0], 0, features=features), shelf, Terms(), job_id="0" * 26)
     assert check(job.spec, ran(lab, job))
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "exact"),
+    [
+        ("table", {}, True),
+        ("table", {"hierarchy": [["age", "sex"], [["income"]]]}, True),
+        ("linear", {"hierarchy": [[0, 2]], "samples": 16}, True),
+        ("linear", {"hierarchy": [[0, 2]], "samples": 7, "tolerance": 0.0}, True),
+        ("linear", {"samples": 9}, False),
+        ("cnn", {"samples": 3000}, True),
+        ("cnn", {"samples": 300, "tolerance": 0.0}, True),
+        ("cnn", {"features": {"grid": [2, 3]}, "samples": 60}, True),
+        ("series", {"samples": 600}, True),
+        ("tokens", {"samples": 20_000}, True),
+        ("both", {"samples": 4096}, False),
+    ],
+)
+def test_coalitions_of_hierarchies_are_counted_at_the_door(
+    lab: Local, shelf: Shelf, model: str, params: dict[str, Any], exact: bool
+) -> None:
+    job = admit(request(lab, PLUGINS["owen"].SPEC, shelf.models[model][0], 0, **params), shelf, Terms(), job_id="0" * 26)
+    assert check(job.spec, ran(lab, job)) is exact
+
+
+GIVEN = {"age": [1, 2, 2, 3.00000001, 3], "sex_f": [0, 1], "sex_m": [0, 1], "income": [5.5]}
+
+
+@pytest.mark.parametrize("method", ["ice", "partial_dependence"])
+@pytest.mark.parametrize(
+    ("params", "exact"),
+    [
+        ({"values": GIVEN}, True),
+        ({"of": ["age", ["age", "income"]], "values": GIVEN}, True),
+        ({"of": ["age", ["age", "income"]], "values": {"age": [1, 2]}}, False),
+        ({"grid": 2}, False),
+    ],
+)
+def test_points_of_curves_are_counted_at_the_door(
+    lab: Local, shelf: Shelf, method: str, params: dict[str, Any], exact: bool
+) -> None:
+    job = admit(request(lab, PLUGINS[method].SPEC, shelf.models["table"][0], 0, **params), shelf, Terms(), job_id="0" * 26)
+    assert check(job.spec, ran(lab, job)) is exact
 
 
 def test_a_baseline_that_is_known_from_before_costs_the_same(lab: Local, shelf: Shelf) -> None:

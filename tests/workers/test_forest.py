@@ -15,9 +15,11 @@ from by_hand import solve
 from onnx import TensorProto, helper
 from references import shap
 
-from explainery.contract.errors import MethodUnavailable
-from explainery.contract.job import Baseline
+from explainery.contract.errors import CheckUnavailable, InvalidParameter, MethodUnavailable
+from explainery.contract.job import Baseline, JobRequest
 from explainery.settings import load
+from service.admission import Terms, admit
+from service.shelf import Shelf
 from workers.forest import Forest
 from workers.local import Local, Order
 from workers.methods import exact_shapley
@@ -118,10 +120,12 @@ def wood(tmp_path_factory: pytest.TempPathFactory) -> Local:
         features = grown.data(kind)[0].shape[1]
         repos.add_onnx_file(folder, kind, grown.exported(kind), features, COLUMNS.get(kind, 1), SCORES.get(kind, "variable"))
     repos.add_onnx_linear(folder, "linear", np.ones((4, 1)))
-    add_stump(folder, "logistic", post_transform="LOGISTIC")
+    for kind in grown.LINKED:
+        columns = len(grown.trained(kind).classes_)
+        repos.add_onnx_file(folder, kind, grown.exported(kind), grown.data(kind)[0].shape[1], columns, "probabilities")
+    add_stump(folder, "zeros", post_transform="SOFTMAX_ZERO")
     add_stump(folder, "largest", aggregate_function="MAX")
-    add_stump(folder, "equal", mode="BRANCH_EQ")
-    for mode in ("LEQ", "LT", "GT", "GTE"):
+    for mode in ("LEQ", "LT", "GT", "GTE", "EQ", "NEQ"):
         add_stump(folder, f"branch-{mode.lower()}", mode=f"BRANCH_{mode}")
     add_stump(folder, "mean", aggregate_function="AVERAGE")
     return Local(dataclasses.replace(load({}), models=str(folder), device="cpu", threads=1))
@@ -146,11 +150,11 @@ def add_stump(folder: Path, name: str, mode: str = "BRANCH_LEQ", **more: Any) ->
     repos.add_onnx_file(folder, name, onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9), 2, 1)
 
 
-def explain(wood: Local, kind: str, rows: np.ndarray, around: np.ndarray, **more: Any) -> Any:
+def explain(wood: Local, kind: str, rows: np.ndarray, around: np.ndarray, link: str = "output", **more: Any) -> Any:
     """Against one baseline, or averaged over a set."""
     kind_of = "background" if len(around) > 1 else "tensor"
     stored = {f"{'background' if len(around) > 1 else 'baseline'}/input": around}
-    order = Order("tree_shap", {"input": rows}, {}, baseline=Baseline(kind=kind_of), arrays=stored, **more)
+    order = Order("tree_shap", {"input": rows}, {"link": link}, baseline=Baseline(kind=kind_of), arrays=stored, **more)
     return wood.explain(kind, order)
 
 
@@ -178,12 +182,13 @@ def test_the_trees_are_walked_and_the_model_is_called_for_its_frame_alone(wood: 
     assert all(explanation.quality.completeness_gap < 1e-4 for explanation in result.explanations)
 
 
-@pytest.mark.parametrize("model", ["branch-leq", "branch-lt", "branch-gt", "branch-gte"])
+@pytest.mark.parametrize("model", ["branch-leq", "branch-lt", "branch-gt", "branch-gte", "branch-eq", "branch-neq"])
 def test_every_way_to_branch(wood: Local, model: str) -> None:
     """At the thresholds themselves; two features that do not meet each have their own tree's change."""
     rows, around = np.array([[1.0, 2.0], [1.5, 1.5], [0.0, 2.0]], np.float32), np.array([[2.0, 2.5]], np.float32)
     _, arrays = explain(wood, model, rows, around)
     branches = {"branch-leq": np.less_equal, "branch-lt": np.less, "branch-gt": np.greater, "branch-gte": np.greater_equal}
+    branches |= {"branch-eq": np.equal, "branch-neq": np.not_equal}
     first, second = (
         (np.where(branches[model](points[:, 0], 1.0), 10.0, 20.0) for points in (rows, around)),
         (np.where(branches[model](points[:, 1], 2.0), 1.0, 5.0) for points in (rows, around)),
@@ -200,10 +205,9 @@ def test_a_mean_of_trees(wood: Local) -> None:
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        ("linear", "the explained output is not an ensemble of trees: it is made by MatMul"),
-        ("logistic", "goes through logistic: export raw scores"),
+        ("linear", "the explained output is not an ensemble of trees: it is made of the input itself"),
+        ("zeros", "goes through softmax_zero: export raw scores"),
         ("largest", "the trees are not added: their MAX is taken"),
-        ("equal", "the trees branch by BRANCH_EQ"),
     ],
 )
 def test_what_is_no_sum_of_trees_is_refused_in_words(wood: Local, model: str, reason: str) -> None:
@@ -215,3 +219,76 @@ def test_what_is_no_sum_of_trees_is_refused_in_words(wood: Local, model: str, re
     }
     assert reason in str(entries[model].methods["tree_shap"].reason)
     assert entries[model].methods["kernel_shap"].available
+
+
+def margins(kind: str, points: np.ndarray) -> np.ndarray:
+    """What the trained model's own trees sum up to, a column per class."""
+    found = grown.trained(kind).decision_function(points.astype(np.float64))
+    return found if found.ndim == 2 else np.stack([-found, found], axis=1)
+
+
+def test_behind_a_logistic_function_the_margin_equals_shaps(wood: Local) -> None:
+    X, _ = grown.data("logistic")
+    rows, around = X[:30], X[100:105]
+    explainer = shap.TreeExplainer(
+        grown.trained("logistic"), data=around.astype(float), feature_perturbation="interventional", model_output="raw"
+    )
+    want = explainer.shap_values(rows, check_additivity=False)
+    result, arrays = explain(wood, "logistic", rows, around, target=1, link="margin")
+    np.testing.assert_allclose(arrays["attributions.input"], want, rtol=0, atol=1e-6 * np.abs(want).max())
+    told = result.explanations[0]
+    assert told.target.link == "logistic"
+    assert told.instance_output == pytest.approx(margins("logistic", rows)[0, 1], rel=1e-5)
+    assert told.baseline_output == pytest.approx(margins("logistic", around)[:, 1].mean(), rel=1e-5)
+    assert told.quality.completeness_gap < 1e-9
+    assert told.quality.notes[0].startswith("Explained is the margin that the trees sum up to")
+    _, other = explain(wood, "logistic", rows, around, target=0, link="margin")
+    np.testing.assert_allclose(other["attributions.input"], -arrays["attributions.input"], atol=1e-12)
+
+
+def test_behind_a_softmax_the_margins_equal_the_definition(wood: Local) -> None:
+    X, _ = grown.data("softmax")
+    rows, around = X[:6], X[50:51]
+    classes = grown.trained("softmax").predict_proba(rows).argmax(axis=1)
+    for target in (0, 2, "predicted"):
+        result, arrays = explain(wood, "softmax", rows, around, target=target, link="margin")
+        for number, row in enumerate(rows):
+            column = classes[number] if target == "predicted" else target
+            x, b = row.astype(float), around[0].astype(float)
+            want = solve(exact_shapley, lambda points, c=column: margins("softmax", points)[:, c], x, b).phi
+            np.testing.assert_allclose(arrays["attributions.input"][number], want, atol=2e-6 * np.abs(want).max())
+            assert (result.explanations[number].target.index, result.explanations[number].target.link) == (column, "softmax")
+
+
+@pytest.mark.parametrize("kind", grown.LINKED)
+def test_behind_a_function_the_output_is_refused_and_the_refusal_says_what_to_ask(wood: Local, kind: str) -> None:
+    X, _ = grown.data(kind)
+    with pytest.raises(InvalidParameter, match=f'is a {kind} function of the sum of the trees.*ask with "link": "margin"'):
+        explain(wood, kind, X[:1], X[1:2], target=1)
+
+
+def test_where_the_output_is_the_sum_the_margin_is_the_output(wood: Local) -> None:
+    X, _ = grown.data("scores")
+    one, first = explain(wood, "scores", X[:3], X[9:10], target=1)
+    other, second = explain(wood, "scores", X[:3], X[9:10], target=1, link="margin")
+    np.testing.assert_array_equal(first["attributions.input"], second["attributions.input"])
+    assert [each.target for each in one.explanations] == [each.target for each in other.explanations]
+    assert other.explanations[0].target.link is None
+
+
+def test_the_door_knows_of_the_function(wood: Local) -> None:
+    """What would be refused later is refused there, and a check in the output's units too."""
+    verdict = wood.load("logistic").model.verdict
+    shelf = Shelf(offer_of(wood.registry, wood.repository.scan(), wood.settings, lambda _: verdict))
+    assert shelf.models["logistic"][0].methods["tree_shap"].available
+
+    def asked(link: str, *quality: str) -> JobRequest:
+        row = grown.data("logistic")[0][0].tolist()
+        more = {"params": {"link": link}, "quality": list(quality), "target": 1, "baseline": "zeros"}
+        return JobRequest.model_validate({"model": "logistic", "method": "tree_shap", "instances": [row], **more})
+
+    assert admit(asked("margin", "deletion"), shelf, Terms(), job_id="0" * 26).spec.params["link"] == "margin"
+    with pytest.raises(InvalidParameter, match='ask with "link": "margin"'):
+        admit(asked("output"), shelf, Terms(), job_id="0" * 26)
+    with pytest.raises(CheckUnavailable, match="those of the margin are in other units"):
+        admit(asked("margin", "infidelity"), shelf, Terms(), job_id="0" * 26)

@@ -26,7 +26,8 @@ GRADIENTS = sorted(name for name, method in REGISTRY.methods.items() if method.S
 INSIDE = sorted(name for name, method in REGISTRY.methods.items() if "internals" in method.SPEC.asks)
 WOODED = sorted(name for name, method in REGISTRY.methods.items() if "trees" in method.SPEC.asks)
 PICTURES = sorted(name for name, method in REGISTRY.methods.items() if method.SPEC.modality == "image")
-OTHERS = sorted(set(REGISTRY.methods) - set(GRADIENTS) - set(INSIDE) - set(WOODED))
+TABLES = sorted(name for name, method in REGISTRY.methods.items() if method.SPEC.table)
+OTHERS = sorted(set(REGISTRY.methods) - set(GRADIENTS) - set(INSIDE) - set(WOODED) - set(TABLES))
 
 
 def offer(folder: Path, **settings: Any) -> Offer:
@@ -46,7 +47,7 @@ def test_methods_and_runtimes_are_all_offered(tmp_path: Path) -> None:
 
 
 def test_every_method_works_on_a_differentiable_model(tmp_path: Path) -> None:
-    repos.add_stub(tmp_path, "m", 4, version=3)
+    repos.add_stub(tmp_path, "m", 4, version=3, inputs=repos.tensor_input("input", [4], "FP64", modality="tabular"))
     found = entry(tmp_path)
     for name in PICTURES:
         assert found.methods[name].reason == f"{name} explains inputs of modality image; this model has others."
@@ -60,9 +61,19 @@ def test_every_method_works_on_a_differentiable_model(tmp_path: Path) -> None:
 
 
 def test_every_method_works_on_an_onnx_model(tmp_path: Path) -> None:
-    repos.add_onnx_linear(tmp_path, "m", np.ones((4, 1)))
+    repos.add_onnx_linear(tmp_path, "m", np.ones((4, 1)), modality="tabular")
     found = entry(tmp_path).methods
     assert {name for name, availability in found.items() if not availability.available} == set(PICTURES)
+
+
+def test_methods_of_tables_say_why_an_input_is_none(tmp_path: Path) -> None:
+    repos.add_stub(tmp_path, "m", 0, inputs=repos.tensor_input("a", [3]) + repos.tensor_input("b", [2], modality="tabular"))
+    found = entry(tmp_path)
+    assert len(TABLES) == 5
+    for name in TABLES:
+        assert not found.methods[name].available
+        assert "input a is of modality tensor" in str(found.methods[name].reason)
+    assert all(found.methods[name].available for name in OTHERS)
 
 
 def test_gradient_methods_are_refused_where_the_file_shows_that_there_are_none(tmp_path: Path) -> None:

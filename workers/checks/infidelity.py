@@ -25,6 +25,7 @@ SPEC = CheckSpec(
         "output does; the same with the attributions scaled as suits best; and the correlation of the two among sets of one "
         "size. `score` is that correlation in standard deviations of what random attributions have."
     ),
+    of_output=True,
     params=(
         Param(
             name="samples",

@@ -69,6 +69,10 @@ SPEC = MethodSpec(
     completeness=False,
     reference="Wachter, Mittelstadt & Russell, Counterfactual Explanations without Opening the Black Box, 2018",
 )
+NOTHING = (
+    "Nothing of this row may be changed: every feature is immutable, or has a single value. Where no range is given, features "
+    "go as far as the data do: send a background set."
+)
 Told = Callable[[Floats], dict[str, Any]]
 """Outputs [columns] as a report has them."""
 MOST_DATA = 1024
@@ -135,7 +139,7 @@ def _quality(hunt: Hunt, units: list[Unit], count: int) -> dict[str, Any]:
     if found:
         return _judged("warn", f"{found} of {count} were found that differ; raise samples, or loosen the limits.")
     if not units:
-        return _judged("fail", "Nothing of this row may be changed: every feature is immutable, or has a single value.")
+        return _judged("fail", NOTHING)
     none = f"No row with the wanted outcome was found within the limits in {hunt.calls} model calls"
     return _judged("fail", f"{none}: raise samples, or loosen the limits.")
 

@@ -18,6 +18,7 @@ from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.draws import generator
 from workers.game import Explaining, Game, Params
+from workers.parameters import TOLERANCE
 from workers.questions import Floats, Gradients, Solution
 from workers.standard_errors import Summing, relative_error
 from workers.stopping import Stop, asked
@@ -41,15 +42,7 @@ SPEC = MethodSpec(
             maximum=1_000_000,
             help="Gradient evaluations a row may cost, in all: each takes one baseline of the background set.",
         ),
-        Param(
-            name="tolerance",
-            type="number",
-            default=0.01,
-            unit="share of the attributions' range",
-            minimum=0,
-            maximum=1,
-            help="Stop when the largest standard error is at most this share of the attributions' range; 0: use all samples.",
-        ),
+        TOLERANCE,
     ),
     calls=Calls(gradients="samples", adaptive="1", least="samples // min(samples, 16) * min(samples, 8)"),
     completeness=True,

@@ -17,6 +17,7 @@ from workers.draws import generator
 from workers.game import Explaining, Game, Params
 from workers.parameters import FEATURES
 from workers.questions import Solution, Values
+from workers.stopping import Stop, asked
 
 SPEC = MethodSpec(
     name="hsic",
@@ -49,19 +50,31 @@ SPEC = MethodSpec(
 )
 
 
+FEWEST = 32
+"""Masks below which nothing is said."""
+
+
 def explain(game: Game, params: Params) -> Explaining:
     """Explain one row: ask for the masks, measure the dependence of the output on each feature."""
     n, masks = game.players, params["samples"] - 2
     if 2**n - 2 <= masks:
         between = every_coalition(n)
-        values = (yield Values(between)) if n > 1 else np.zeros(0)
+        values, more = (yield from asked(Values(between))) if n > 1 else (np.zeros(0), True)
+        if not more:
+            raise Stop
         present = np.concatenate([between.reshape(-1, n), [[True] * n, [False] * n]])
         outputs = np.concatenate([values, [game.instance_output, game.baseline_output]])
         return Solution(per_player=whole(_signs(present), kernel(outputs)), standard_error=np.zeros(n))
     drawn = _drawn(n, masks, game.seed)
-    outputs = yield Values(drawn)
-    signs, likeness = _signs(drawn), kernel(outputs)
-    return Solution(per_player=sampled(signs, likeness), standard_error=jackknifed(signs, likeness))
+    outputs, more = yield from asked(Values(drawn))
+    if not more and (outputs is None or len(outputs) < FEWEST):
+        raise Stop
+    signs, likeness = _signs(drawn[: len(outputs)]), kernel(outputs)
+    return Solution(
+        per_player=sampled(signs, likeness),
+        standard_error=jackknifed(signs, likeness),
+        converged=None if more else False,
+    )
 
 
 def cost(players: int, params: Params) -> int:

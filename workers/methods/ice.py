@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.feature_curves import GRID, OF, VALUES, cost_of, curves_of, points_of
 from workers.game import Params
@@ -32,6 +33,7 @@ SPEC = MethodSpec(
             help="Whether each row's curve begins at 0, so that only its shape is left (c-ICE).",
         ),
     ),
+    calls=Calls(values="rows * (1 + points)", adaptive="points > fewest_points", least="rows * (1 + fewest_points)"),
     completeness=False,
     reference="Goldstein, Kapelner, Bleich & Pitkin, Peeking Inside the Black Box, JCGS 2015",
 )

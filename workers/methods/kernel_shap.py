@@ -19,7 +19,7 @@ from workers.coalitions import Coalitions, frozen
 from workers.game import Explaining, Game, Params
 from workers.kriging import Kriging, exact, kriging
 from workers.pairs import inclusion, leverage_pairs, pairs_in_all
-from workers.parameters import FEATURES
+from workers.parameters import FEATURES, TOLERANCE
 from workers.questions import Floats, Solution, Values
 from workers.regression import Regression, regression
 from workers.standard_errors import relative_error
@@ -43,15 +43,7 @@ SPEC = MethodSpec(
             maximum=1_000_000,
             help="Model evaluations a row may cost, those of instance and baseline included. From 2**features on: exact.",
         ),
-        Param(
-            name="tolerance",
-            type="number",
-            default=0.01,
-            unit="share of the attributions' range",
-            minimum=0,
-            maximum=1,
-            help="Stop when the largest standard error is at most this share of the attributions' range; 0: use all samples.",
-        ),
+        TOLERANCE,
         FEATURES,
     ),
     calls=Calls(

@@ -8,6 +8,7 @@ pass: n players in halves pass about 2/3 n^2 of them, not 2^n.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -16,10 +17,12 @@ from explainery.contract.catalogue import MethodSpec, Param
 from workers.game import Explaining, Game, Params
 from workers.hierarchy import Tree, coalitions_of, enumerated
 from workers.neighbourhood import tree_of
-from workers.parameters import FEATURES
-from workers.permutations import consistent_walks
+from workers.parameters import FEATURES, TOLERANCE
+from workers.permutations import Walks, consistent_walks
 from workers.questions import Solution, Values
-from workers.standard_errors import Rounds, relative_error
+from workers.standard_errors import Rounds
+from workers.stopping import Stop, asked
+from workers.walking import alone, error_of, pairs_in, stages, told, walk
 
 SPEC = MethodSpec(
     name="owen",
@@ -50,20 +53,15 @@ SPEC = MethodSpec(
                 "answer is exact; else orders are sampled, each with its reverse."
             ),
         ),
-        Param(
-            name="tolerance",
-            type="number",
-            default=0.01,
-            unit="share of the attributions' range",
-            minimum=0,
-            maximum=1,
-            help="Stop when the largest standard error is at most this share of the attributions' range; 0: use all samples.",
-        ),
+        TOLERANCE,
         FEATURES,
     ),
     calls=Calls(
-        values="0 if players == 1 else samples - 2",
-        adaptive="1",
+        values=(
+            "0 if players == 1 else samples - 2 if coalitions < 0 else coalitions if coalitions <= samples - 2 else "
+            "(samples - 2) // (2 * players - 2) * (2 * players - 2)"
+        ),
+        adaptive="players > 1 and (coalitions < 0 or (coalitions > samples - 2 and tolerance > 0))",
         least="0 if samples < 2 * players else 2 * players - 2",
     ),
     completeness=True,
@@ -74,59 +72,35 @@ SPEC = MethodSpec(
     ),
 )
 
-FIRST_PAIRS = 8
-SHARED = 4
-"""Rounds' worth of the mean variance over the players in each player's own, as in `permutation_shapley`."""
-MOST_CELLS = 2**24
-"""Coalitions times players of one question."""
-
 
 def explain(game: Game, params: Params) -> Explaining:
     """Explain one row. Raises InvalidParameter when the hierarchy does not fit the row's players."""
-    n = game.players
+    n, samples, tolerance = game.players, params["samples"], params["tolerance"]
     if n == 1:
-        return Solution(per_player=np.array([game.difference]), standard_error=np.zeros(1), error=0.0, converged=True)
+        return alone(game)
     tree = tree_of(game, params["hierarchy"])
-    if coalitions_of(tree) <= params["samples"] - 2:
+    if coalitions_of(tree) <= samples - 2:
         plan = enumerated(tree)
-        values = yield Values(plan.coalitions)
+        values, more = yield from asked(Values(plan.coalitions))
+        if not more:
+            raise Stop
         phi = game.difference * plan.grand + (values - game.baseline_output) @ plan.weights
         return Solution(per_player=phi, standard_error=np.zeros(n), error=0.0, converged=True)
-    return (yield from _sampled(game, tree, params["samples"], params["tolerance"]))
-
-
-def _sampled(game: Game, tree: Tree, samples: int, tolerance: float) -> Explaining:
-    """Walk along pairs of orders until the standard errors are small enough."""
-    n, rounds, error = game.players, Rounds(), math.inf
-    most = max(1, MOST_CELLS // (2 * n * n))
-    total, done, stage = (samples - 2) // (2 * (n - 1)), 0, FIRST_PAIRS
-    while done < total and error > tolerance:
-        until = total if tolerance == 0 or 2 * stage > total else stage
-        while done < until:
-            walks = consistent_walks(tree, done, min(done + most, until), game.seed)
-            values = yield Values(walks.coalitions)
-            rounds.add(walks.shares(values, game.baseline_output, game.instance_output))
-            done = min(done + most, until)
-        spread, stage = rounds.standard_error(SHARED), 2 * stage
-        error = math.inf if spread is None else relative_error(rounds.mean, spread, game)
-    if not rounds.count:
-        note = (
-            f"{samples} samples pay for no pair of orders of {n} features: all are given the same. Raise samples to {16 * n}."
-        )
-        return Solution(per_player=np.full(n, game.difference / n), converged=False, notes=(note,))
-    converged = error <= tolerance if tolerance or error in (0, math.inf) else None
-    return Solution(
-        per_player=rounds.mean,
-        standard_error=rounds.standard_error(SHARED),
-        error=None if math.isinf(error) else error,
-        converged=converged,
-        notes=(_ADVICE,) if converged is False else (),
-    )
-
-
-_ADVICE = "The standard errors are above the tolerance; raise samples, group features, or accept a larger tolerance."
+    rounds = Rounds()
+    for before, pairs in stages(pairs_in(n, samples), tolerance):
+        more = yield from walk(game, partial(_plan, tree, game.seed), before, pairs, rounds)
+        error = error_of(game, rounds)
+        if not more and math.isinf(error):
+            raise Stop
+        if error <= tolerance or not more:
+            break
+    return told(game, rounds, samples, tolerance)
 
 
 def cost(players: int, params: Params) -> int:
     """Evaluations one row may cost."""
     return int(params["samples"]) - 2 if players > 1 else 0
+
+
+def _plan(tree: Tree, seed: int, first: int, last: int) -> Walks:
+    return consistent_walks(tree, first, last, seed)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.feature_curves import GRID, OF, VALUES, Curve, cost_of, curves_of, points_of
 from workers.game import Params
@@ -21,6 +22,7 @@ SPEC = MethodSpec(
     level="job",
     table=True,
     params=(OF, GRID, VALUES),
+    calls=Calls(values="rows * points", adaptive="points > fewest_points", least="rows * fewest_points"),
     completeness=False,
     reference="Friedman, Greedy Function Approximation: A Gradient Boosting Machine, Annals of Statistics 2001",
 )

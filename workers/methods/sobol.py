@@ -23,6 +23,7 @@ from workers.game import Explaining, Game, Params
 from workers.parameters import FEATURES
 from workers.questions import Floats, Solution, Values
 from workers.standard_errors import Rounds
+from workers.stopping import Stop, asked
 
 SPEC = MethodSpec(
     name="sobol",
@@ -65,38 +66,48 @@ SPEC = MethodSpec(
 MOST_CELLS = 2**21
 """Masks times features of one question."""
 FEW = 8
-"""Pairs of masks below which nothing is said."""
+"""Pairs of masks below which little is said."""
+FLAT = 1e-14
+"""A variance below this share of the mean square is none."""
+SAME = "The output is the same behind every mask."
 
 
 def explain(game: Game, params: Params) -> Explaining:
-    """Explain one row: f at masks A and B, then at A with one column of B at a time."""
+    """Explain one row: f at masks A and B, and at A with one column of B at a time, pair by pair."""
     n, pairs = game.players, _pairs(game.players, params["samples"])
     if pairs < 2:
         short = f"{params['samples']} samples pay for no two pairs of masks of {n} features: all are given zero."
         note = f"{short} Raise samples to {FEW * (n + 2) + 2} at least, or group features."
         return Solution(per_player=np.zeros(n), converged=False, notes=(note,))
-    both = yield Values(_masks(n, pairs, game.seed).reshape(-1, n))
-    a, b = both[:pairs], both[pairs:]
-    mixed = np.empty((n, pairs))
+    found, more = np.empty((0, n + 2)), True
     for first, last in _blocks(n, pairs):
-        mixed[first:last] = (yield Values(_mixed(n, pairs, game.seed, first, last))).reshape(-1, pairs)
-    away = np.var(both)
-    if away <= 1e-14 * max(float(np.mean(both**2)), 1e-300):
-        return Solution(
-            per_player=np.zeros(n), standard_error=np.zeros(n), notes=("The output is the same behind every mask.",)
-        )
-    total = params["order"] == "total"
-    halves = ((a if total else b) - mixed) ** 2 / 2  # [players, pairs]
-    share = halves.mean(axis=1) / away
-    middle = both.mean()
+        values, more = yield from asked(Values(_masks(n, pairs, game.seed, first, last)))
+        whole = 0 if values is None else len(values) // (n + 2)
+        if whole:
+            found = np.concatenate([found, values[: whole * (n + 2)].reshape(whole, n + 2)])
+        if not more:
+            break
+    if len(found) < 2:
+        raise Stop
+    return _told(found, params["order"], ended=not more)
+
+
+def _told(values: Floats, order: str, *, ended: bool) -> Solution:
+    """The indices, from the outputs at A, at B, and at A with each column of B, [pairs, players + 2]."""
+    a, b, mixed = values[:, 0], values[:, 1], values[:, 2:]
+    n, away = mixed.shape[1], float(np.var(values[:, :2]))
+    if away <= FLAT * max(float(np.mean(values[:, :2] ** 2)), 1e-300):
+        return Solution(per_player=np.zeros(n), standard_error=np.zeros(n), notes=(SAME,))
+    halves = (values[:, [0 if order == "total" else 1]] - mixed) ** 2 / 2
+    share, middle = halves.mean(axis=0) / away, values[:, :2].mean()
     own = ((a - middle) ** 2 + (b - middle) ** 2) / 2
     rounds = Rounds()
-    rounds.add(((halves - share[:, None] * own) / away).T)
-    few = (f"Only {pairs} pairs of masks; raise samples to {FEW * (n + 2) + 2}.",) if pairs < FEW else ()
+    rounds.add((halves - own[:, None] * share) / away)
+    few = (f"Only {len(values)} pairs of masks; raise samples to {FEW * (n + 2) + 2}.",) if len(values) < FEW else ()
     return Solution(
-        per_player=share if total else 1 - share,
+        per_player=share if order == "total" else 1 - share,
         standard_error=rounds.standard_error(),
-        converged=False if few else None,
+        converged=False if few or ended else None,
         notes=few,
     )
 
@@ -112,25 +123,26 @@ def _pairs(players: int, samples: int) -> int:
 
 
 def _blocks(players: int, pairs: int) -> Iterator[tuple[int, int]]:
-    """Columns whose masks fit into one question."""
-    step = max(1, MOST_CELLS // (pairs * players))
-    for first in range(0, players, step):
-        yield first, min(first + step, players)
-
-
-@lru_cache(maxsize=4)
-def _masks(players: int, pairs: int, seed: int) -> Floats:
-    """A and B, [2, pairs, players]."""
-    sequence = qmc.Sobol(2 * players, scramble=True, rng=int(generator(seed, f"sobol/{players}").integers(2**63)))
-    with_zeros = sequence.random_base2(max(1, (pairs - 1).bit_length()))[:pairs]
-    return frozen(np.ascontiguousarray(with_zeros.reshape(pairs, 2, players).transpose(1, 0, 2)))
+    """Pairs of masks whose points fit into one question."""
+    step = max(1, MOST_CELLS // ((players + 2) * players))
+    for first in range(0, pairs, step):
+        yield first, min(first + step, pairs)
 
 
 @lru_cache(maxsize=8)
-def _mixed(players: int, pairs: int, seed: int, first: int, last: int) -> Floats:
-    """A with B's column i, for i from `first` to `last`, [(last - first) * pairs, players]."""
-    a, b = _masks(players, pairs, seed)
-    table = np.repeat(a[None], last - first, axis=0)
-    for number, column in enumerate(range(first, last)):
-        table[number, :, column] = b[:, column]
+def _masks(players: int, pairs: int, seed: int, first: int, last: int) -> Floats:
+    """A, B, and A with each column of B, of the pairs from `first` to `last`, [(last - first) * (players + 2), players]."""
+    a, b = _drawn(players, pairs, seed)[:, first:last]
+    table = np.repeat(a[:, None], players + 2, axis=1)
+    table[:, 1] = b
+    columns = np.arange(players)
+    table[:, 2 + columns, columns] = b
     return frozen(table.reshape(-1, players))
+
+
+@lru_cache(maxsize=4)
+def _drawn(players: int, pairs: int, seed: int) -> Floats:
+    """A and B, [2, pairs, players]: more pairs begin with the same ones."""
+    sequence = qmc.Sobol(2 * players, scramble=True, rng=int(generator(seed, f"sobol/{players}").integers(2**63)))
+    drawn = sequence.random_base2(max(1, (pairs - 1).bit_length()))[:pairs]
+    return frozen(np.ascontiguousarray(drawn.reshape(pairs, 2, players).transpose(1, 0, 2)))

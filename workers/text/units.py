@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explainery.contract.catalogue import text_unit
 from explainery.contract.errors import InvalidParameter
+from explainery.contract.feature_groups import text_unit
 from explainery.contract.model_card import InputSpec
 from workers.text.passage import Ints, Passage
 

@@ -5,9 +5,12 @@
 --       8 spec, JSON  9 inputs, safetensors or a pointer  10 bytes of the inputs  11 tenant  12 method  13 effort: evaluations
 --       14 content key, or '' when nothing is the same  15 '1' to work on it though another asked the same
 --       16 name of the idempotency key, or ''  17 fingerprint of what was asked under it  18 canceled after so many ms, or ''
+--       19 most jobs of the tenant that have not ended  20 most bytes stored for it  21 most microseconds of compute it may spend in a
+--       day, what its jobs are estimated to take counted; each 0: any
 -- Gives a verdict and what belongs to it:
 --   'queued', whom to ring or ''    'attached', id of the job it follows    'answered', id of the job that answered it
 --   'full', what ('jobs', 'bytes' or 'age'), seconds until there may be room    'banned'
+--   'over', which quota ('jobs', 'bytes' or 'compute'), seconds until it may be asked again
 --   'repeated', id of the job that was admitted under this key    'reused': this key was for something else
 
 local id, group, tenant, priority, content = ARGV[1], ARGV[2], ARGV[11], ARGV[6], ARGV[14]
@@ -55,6 +58,24 @@ end
 
 local other = twin()
 local answered = other and other.state == 'succeeded'
+
+local function used(kind) return tonumber(redis.call('HGET', key(kind), tenant) or 0) end
+
+local function over(quota, seconds)
+  count('over_quota')
+  return { 'over', quota, seconds }
+end
+
+if not answered then
+  local jobs, bytes, us = tonumber(ARGV[19]), tonumber(ARGV[20]), tonumber(ARGV[21])
+  if jobs > 0 and used('open_of') >= jobs then return over('jobs', 2) end
+  if not other then
+    if bytes > 0 and used('stored_of') + ARGV[10] > bytes then return over('bytes', 60) end
+    if us > 0 and spent_by(tenant) + used('open_us') >= us then
+      return over('compute', math.ceil((86400000 - now % 86400000) / 1000))
+    end
+  end
+end
 if not answered then
   local waiting = redis.call('ZCARD', key('state', 'queued'))
   if waiting >= MAX_WAITING then return full('jobs', waiting - MAX_WAITING + 1) end
@@ -71,22 +92,24 @@ if once then
   redis.call('HSET', once, 'job', id, 'fingerprint', ARGV[17])
   redis.call('PEXPIRE', once, IDEMPOTENCY_TTL)
 end
-local order = redis.call('INCR', key('sequence'))
-local pace = redis.call('HGET', key('pace'), group .. '|' .. ARGV[12]) or START_PACE
+local order, place = redis.call('INCR', key('sequence')), redis.call('INCR', key('sequence', tenant))
+local pace = redis.call('HGET', key('pace'), pace_of(tenant, group, ARGV[12])) or START_PACE
 local cost = other and 0 or math.max(1, math.ceil(pace * ARGV[13]))
-local job = { id = id, state = 'queued', group = group, model = ARGV[3], tenant = tenant, priority = priority, order = order,
+local job = { id = id, state = 'queued', group = group, model = ARGV[3], tenant = tenant, priority = priority, order = order, place = place,
   cost = cost, created = now, size = other and 0 or ARGV[10], fence = 0, losses = '0', attempts = '0',
   content = content ~= '' and content, tag = other and 0 or promise(tenant, priority, cost) }
 redis.call('HSET', key('job', id), 'spec', ARGV[8], 'state', 'queued', 'group', group, 'model', ARGV[3], 'rows', ARGV[5],
-  'order', order, 'tag', job.tag, 'cost', cost, 'effort', ARGV[13], 'method', ARGV[12], 'tenant', tenant, 'priority', priority,
+  'order', order, 'place', place, 'tag', job.tag, 'cost', cost, 'effort', ARGV[13], 'method', ARGV[12], 'tenant', tenant, 'priority', priority,
   'size', job.size, 'created', now, 'fence', 0, 'attempts', 0, 'losses', 0, 'failures', 0, 'revision', 1)
 if content ~= '' then redis.call('HSET', key('job', id), 'content', content) end
 redis.call('ZADD', key('jobs'), order, id)
+redis.call('ZADD', key('jobs', tenant), place, id)
 redis.call('ZADD', key('state', 'queued'), order, id)
-redis.call('ZADD', key('model', job.model), order, id)
+redis.call('ZADD', key('state', mine(job, 'queued')), place, id)
+redis.call('ZADD', key('model', mine(job, job.model)), place, id)
 if ARGV[4] ~= '' then
   redis.call('HSET', key('job', id), 'decision', ARGV[4])
-  redis.call('ZADD', key('decision', ARGV[4]), order, id)
+  redis.call('ZADD', key('decision', mine(job, ARGV[4])), place, id)
 end
 if ARGV[7] ~= '' then
   job.deadline = now + ARGV[7]
@@ -98,6 +121,7 @@ if ARGV[18] ~= '' then
 end
 if job.deadline or job.cancel_at then redis.call('ZADD', key('deadlines'), last_moment(job), id) end
 enter_queue(job)
+open_account(job)
 count('admitted')
 
 if other then

@@ -6,7 +6,7 @@
 --       7 done  8 total  9 unit (of the progress; '' leaves it as it is)  10 microseconds of compute, or ''
 --       11 least milliseconds until another try, or nothing
 --       12 most jobs in a batch with it  13 most points in a chunk with it  14 milliseconds that the worker's last call took: or
---       nothing
+--       nothing  15 bytes of the result
 -- Gives 1 when it is written (now, or already by the same call whose answer was lost), 0 when the claim is stale.
 
 local job = fetch(ARGV[1])
@@ -25,7 +25,7 @@ end
 -- What an evaluation costs, learned slowly: a third of the way to what was measured.
 local function learn(compute_us)
   local said = redis.call('HMGET', record, 'effort', 'method')
-  local field = job.group .. '|' .. said[2]
+  local field = pace_of(job.tenant, job.group, said[2])
   local measured, known = compute_us / math.max(1, said[1]), redis.call('HGET', key('pace'), field)
   redis.call('HSET', key('pace'), field, known and known + (measured - known) / 3 or measured)
   redis.call('PEXPIRE', key('pace'), RECORD_TTL)
@@ -36,13 +36,20 @@ if to == 'succeeded' then
   redis.call('SET', key('result', job.id), ARGV[6], 'PX', RESULT_TTL)
   hold_payload(ARGV[6], 'result:' .. job.id, now + RECORD_TTL)
   redis.call('HDEL', key('deaths'), job.group)
-  if ARGV[10] ~= '' then learn(tonumber(ARGV[10])) end
+  if ARGV[10] ~= '' then
+    learn(tonumber(ARGV[10]))
+    charge(job.tenant, tonumber(ARGV[10]))
+    job.charged = true
+  end
   if ARGV[12] then
     observe('batch', tonumber(ARGV[12]))
     observe('chunk', tonumber(ARGV[13]))
     observe('store', tonumber(ARGV[14]))
   end
   close(job, 'succeeded')
+  if job.place then
+    hold_bytes(job.id, job.tenant, tonumber(ARGV[15] or #ARGV[6]) + (KEEP_INPUTS and tonumber(job.size) or 0))
+  end
 elseif to == 'queued' then
   local failures = redis.call('HINCRBY', record, 'failures', 1)
   if failures > MAX_RETRIES then

@@ -27,7 +27,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local CLASSES = { 'interactive', 'batch' }
 local FIELDS = { 'state', 'group', 'model', 'decision', 'rows', 'order', 'deadline', 'worker', 'fence', 'losses', 'failures',
-  'tenant', 'priority', 'cost', 'tag', 'spot', 'follows', 'content', 'result_of', 'created', 'size', 'attempts', 'quarantined', 'cancel_at' }
+  'tenant', 'priority', 'cost', 'tag', 'spot', 'follows', 'content', 'result_of', 'created', 'size', 'attempts', 'quarantined', 'cancel_at', 'place' }
 
 -- The record as a table (missing fields are false), or nil.
 local function fetch(id)
@@ -92,6 +92,47 @@ local function observe(what, amount)
   while 2 ^ bucket < amount and bucket < 24 do bucket = bucket + 1 end
   redis.call('HINCRBY', key('histogram', what), bucket, 1)
   redis.call('HINCRBY', key('histogram', what), 'sum', math.floor(amount))
+end
+
+--- What a tenant uses: jobs that have not ended and what they are estimated to take, bytes that are stored, compute it spent today
+
+-- What a tenant's jobs of a kind take is learned from its own: else what others do would show in its figures.
+local function pace_of(tenant, group, method) return tenant .. '|' .. group .. '|' .. method end
+
+local function spent_name(tenant) return key('spent', tenant .. ':' .. math.floor(now / 86400000)) end
+
+local function spent_by(tenant) return tonumber(redis.call('GET', spent_name(tenant)) or 0) end
+
+local function charge(tenant, us)
+  if us < 1 then return end
+  redis.call('INCRBY', spent_name(tenant), math.floor(us))
+  redis.call('PEXPIRE', spent_name(tenant), 2 * 86400000)
+end
+
+-- From now on so many bytes are stored for a job.
+local function hold_bytes(id, tenant, bytes)
+  local said = redis.call('HGET', key('stored'), id)
+  local before = tonumber(said or 0)
+  if bytes == before then return end
+  if bytes > 0 then redis.call('HSET', key('stored'), id, bytes) else redis.call('HDEL', key('stored'), id) end
+  add('stored_of', tenant, bytes - before)
+end
+
+local function open_account(job)
+  add('open_of', job.tenant, 1)
+  add('open_us', job.tenant, job.cost)
+  hold_bytes(job.id, job.tenant, tonumber(job.size))
+end
+
+-- What ran and did not succeed is charged as long as it ran, at most what it was estimated to take.
+local function close_account(job)
+  if not job.place then return end -- of a time before there were accounts
+  add('open_of', job.tenant, -1)
+  add('open_us', job.tenant, -job.cost)
+  if job.state == 'running' and not job.charged then
+    local started = tonumber(redis.call('HGET', key('job', job.id), 'started') or now)
+    charge(job.tenant, math.min(tonumber(job.cost), (now - started) * 1000))
+  end
 end
 
 --- Where a job waits: in its group's line, parked while its tenant runs as many as it may, delayed until a time, or following
@@ -212,6 +253,9 @@ local function hurry(job)
   if in_line then stand(job, 'line') end
 end
 
+-- A tenant's lists of its own jobs, in the order of its own admissions: they tell it nothing of anybody else's.
+local function mine(job, name) return job.tenant .. ':' .. name end
+
 -- The only way from one state to another.
 local function move(job, to, ...)
   local from = job.state
@@ -220,6 +264,8 @@ local function move(job, to, ...)
   end
   redis.call('ZREM', key('state', from), job.id)
   redis.call('ZADD', key('state', to), job.order, job.id)
+  redis.call('ZREM', key('state', mine(job, from)), job.id)
+  redis.call('ZADD', key('state', mine(job, to)), job.place or job.order, job.id)
   if from == 'queued' then leave_queue(job) end
   if to == 'queued' then enter_queue(job) end
   if to == 'running' then add('running_of', job.tenant, 1) end
@@ -259,6 +305,7 @@ end
 
 local function drop_inputs(job)
   add('sums', 'input_bytes', -job.size)
+  hold_bytes(job.id, job.tenant, 0)
   drop('inputs', job.id)
 end
 
@@ -295,10 +342,20 @@ end
 
 --- The end
 
+-- That an id existed is for its own tenant to know.
+local function remember(job)
+  redis.call('SET', key('gone', job.id), '@' .. job.tenant, 'PX', TOMBSTONE_TTL)
+end
+
+local function owner_of(id)
+  local said = redis.call('GET', key('gone', id))
+  return said and string.sub(said, 2)
+end
+
 local function end_record(job)
   redis.call('PEXPIRE', key('job', job.id), RECORD_TTL)
   redis.call('ZADD', key('ending'), now + RESULT_TTL, job.id)
-  redis.call('SET', key('gone', job.id), '1', 'PX', TOMBSTONE_TTL)
+  remember(job)
   local ended = key('ended', math.floor(now / 10000))
   redis.call('INCR', ended)
   redis.call('PEXPIRE', ended, 120000)
@@ -308,6 +365,7 @@ end
 -- End one job: its record stays until it is forgotten, its id is remembered.
 local function close_one(job, to, ...)
   local never_ran = job.state == 'queued' and job.spot ~= 'follows' and job.attempts == '0'
+  close_account(job)
   let_go(job)
   if never_ran and to ~= 'succeeded' then take_back(job) end
   move(job, to, 'finished', now, 'forget_at', now + RESULT_TTL, ...)
@@ -343,6 +401,11 @@ local function inherit(job, followers)
   heir.cost, heir.size = job.cost, job.size
   heir.tag = promise(heir.tenant, heir.priority, heir.cost)
   enter_queue(heir)
+  if heir.place then
+    add('open_us', heir.tenant, heir.cost)
+    hold_bytes(job.id, job.tenant, 0)
+    hold_bytes(heir.id, heir.tenant, tonumber(heir.size))
+  end
   redis.call('HSET', key('job', heir.id), 'cost', heir.cost, 'size', heir.size, 'tag', heir.tag)
   redis.call('HDEL', key('job', heir.id), 'follows', 'dedupe_of')
   stand(heir, 'line')
@@ -520,11 +583,12 @@ local function forget(job)
   end
   forget_sameness(job)
   redis.call('ZREM', key('ending'), job.id)
-  redis.call('ZREM', key('jobs'), job.id)
-  redis.call('ZREM', key('state', job.state), job.id)
-  redis.call('ZREM', key('model', job.model), job.id)
-  if job.decision then redis.call('ZREM', key('decision', job.decision), job.id) end
-  redis.call('SET', key('gone', job.id), '1', 'PX', TOMBSTONE_TTL)
+  for _, name in ipairs({ job.tenant, false }) do redis.call('ZREM', key('jobs', name or nil), job.id) end
+  for _, name in ipairs({ job.state, mine(job, job.state) }) do redis.call('ZREM', key('state', name), job.id) end
+  redis.call('ZREM', key('model', mine(job, job.model)), job.id)
+  if job.decision then redis.call('ZREM', key('decision', mine(job, job.decision)), job.id) end
+  hold_bytes(job.id, job.tenant, 0)
+  remember(job)
   tell(job, 'forgotten', redis.call('HGET', key('job', job.id), 'revision') or 0)
   redis.call('DEL', key('job', job.id))
   return inherited

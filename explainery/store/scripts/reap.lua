@@ -55,7 +55,15 @@ for _, id in ipairs(due('ending')) do
     forget(job)
   else
     for _, kind in ipairs({ 'ending', 'jobs', 'quarantine' }) do redis.call('ZREM', key(kind), id) end
-    for state in pairs(ALLOWED) do redis.call('ZREM', key('state', state), id) end
+    local tenant = owner_of(id)
+    if tenant then
+      redis.call('ZREM', key('jobs', tenant), id)
+      hold_bytes(id, tenant, 0)
+    end
+    for state in pairs(ALLOWED) do
+      redis.call('ZREM', key('state', state), id)
+      if tenant then redis.call('ZREM', key('state', tenant .. ':' .. state), id) end
+    end
   end
   forgotten = forgotten + 1
 end

@@ -53,6 +53,15 @@ def test_a_price_that_was_nothing_can_rise_again() -> None:
     assert pace.seconds(pace.fit(runs, free), run(2000)) == pytest.approx(2.0, rel=0.3)
 
 
+def test_runs_like_the_one_asked_put_the_prices_right() -> None:
+    """What grows with the square of the calls is no sum of prices; near runs say how far off these are."""
+    runs = [run(values, seconds=1e-8 * values**2) for values in (500, 1000, 2000, 4000, 8000)]
+    prices = pace.fit(runs, ABOVE)
+    for values in (500, 2000, 8000):
+        assert pace.like(prices, runs, run(values)) == pytest.approx(1e-8 * values**2, rel=0.35)
+    assert pace.like(prices, [], run(100)) == pace.seconds(prices, run(100))
+
+
 def test_no_price_is_negative() -> None:
     runs = [run(10, seconds=1.0), run(100, seconds=0.5), run(1000, seconds=0.25)]
     assert min(pace.fit(runs, ABOVE)) >= 0

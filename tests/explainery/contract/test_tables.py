@@ -134,6 +134,7 @@ def test_parameters_are_held_against_the_card() -> None:
         ({"repeats": 5}, 10, 3 * 51),
         ({"grid": 20}, 4, 3 * 81),
         ({"grid": 20}, None, 3 * (1 + 20 * 64)),
+        ({"grid": 20, "of": ["a", ["b"], ["a", "b"]]}, 9, 3 * (1 + 20 + 20 + 400)),
     ],
 )
 def test_effort(params: dict[str, int], players: int | None, expected: int) -> None:

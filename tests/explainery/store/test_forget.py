@@ -20,6 +20,7 @@ NO_JOBS = (
     "promised",
     "histogram",
     "events",
+    "spent",
 )
 """Kinds of keys that are no job's: figures, who was at work a moment ago, and what was told, for a day."""
 

@@ -26,7 +26,7 @@ NEW_WORK = {"admit", "hook", "ping", "shelve", "open_batch"}
 @pytest.fixture(scope="module")
 def table():
     """Kind of key -> its type, from the table in the module's docstring."""
-    rows = re.findall(r"^\| (\w+)(?::<[\w]+>)? \| ([a-z/ ]+)", keys.__doc__, flags=re.MULTILINE)
+    rows = re.findall(r"^\| (\w+)(?::<\w+>)* \| ([a-z/ ]+)", keys.__doc__, flags=re.MULTILINE)
     return {kind: said.strip() for kind, said in rows if kind != "key"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -81,3 +82,14 @@ def test_the_wait_is_what_the_line_says_shared_by_those_who_live(runs: RunStore,
         ledger.redis.zadd(key("workers"), {worker: 1})
     past = runs.past(KIND)
     assert (past.wait_s("interactive"), past.wait_s("batch")) == (2.0, 4.0)
+
+
+def test_a_tenant_learns_from_its_own_runs_and_of_its_own_queue(runs: RunStore, ledger: Any) -> None:
+    runs.note(KIND, run(1))
+    runs.send()
+    other = dataclasses.replace(KIND, tenant="other")
+    assert (runs.past(other).of_method, runs.past(other).of_model) == ((), ())
+    ledger.admit(effort=1000, tenant="other")
+    assert RunStore(ledger.redis).past(KIND).wait_s("interactive") == pytest.approx(1.0)
+    assert RunStore(ledger.redis).past(KIND, own=True).wait_s("interactive") == 0.0
+    assert RunStore(ledger.redis).past(other, own=True).wait_s("interactive") == pytest.approx(1.0)

@@ -193,6 +193,15 @@ def test_desired_outcomes() -> None:
         assert one["outcome"]["index"] is None
 
 
+def test_a_row_without_data_or_ranges_has_nowhere_to_go() -> None:
+    (row,) = hand.answer(method, line, two(), [[0.0, 0.0, 0.0]]).report["rows"]
+    assert row["quality"]["verdict"] == "fail"
+    assert "send a background set" in row["quality"]["notes"][0]
+    ranged = two(actionability={"ranges": {"b": [-2.0, 2.0]}})
+    (row,) = hand.answer(method, line, ranged, [[0.0, 0.0, 0.0]], {"count": 1}).report["rows"]
+    assert [change["feature"] for change in row["counterfactuals"][0]["changes"]] == ["b"]
+
+
 def test_several_are_different() -> None:
     """Each changes what no other changes in full; where there is one feature only, up and down."""
     answer = counterfactuals(lambda x: np.stack([1 + 0 * x[:, 0], x.sum(axis=1)], 1), two(), [0.0, 0.0, 0.0], count=3)

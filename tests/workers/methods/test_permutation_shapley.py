@@ -10,6 +10,7 @@ from references import shap
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import GradientBoostingRegressor
 
+from workers import walking
 from workers.methods import exact_shapley, permutation_shapley
 from workers.permutations import walks
 
@@ -121,7 +122,7 @@ def test_later_stages_go_on_in_the_same_sequence() -> None:
 
 def test_large_stages_are_asked_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run(0, 500)
-    monkeypatch.setattr(permutation_shapley, "MOST_CELLS", 1000)
+    monkeypatch.setattr(walking, "MOST_CELLS", 1000)
     parts = run(0, 500)
     assert len(parts.asked) > len(whole.asked)
     np.testing.assert_allclose(parts.phi, whole.phi, atol=1e-12)

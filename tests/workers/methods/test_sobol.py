@@ -44,10 +44,9 @@ def test_within_budget_whatever_the_questions(monkeypatch: pytest.MonkeyPatch) -
     whole = solve(sobol, linear, np.ones(4), params={"samples": 500})
     assert whole.evaluations == sobol.cost(4, {"samples": 500}) <= 498
     monkeypatch.setattr(sobol, "MOST_CELLS", 1)
-    sobol._mixed.cache_clear()
     apart = solve(sobol, linear, np.ones(4), params={"samples": 500})
     np.testing.assert_array_equal(apart.phi, whole.phi)
-    assert len(apart.asked) == 5
+    assert len(apart.asked) == 83
 
 
 def test_what_cannot_be_said_is_said() -> None:

@@ -18,7 +18,6 @@ from explainery.contract.errors import MethodUnavailable
 from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import ModelCard
 from workers.card_arrays import baselines_of, sample_of
-from workers.forest import Forest
 from workers.inside.looking import Looking
 from workers.inside.shuffling import weighted
 from workers.plugins import Place, Shown
@@ -29,7 +28,8 @@ from workers.runtimes.onnx.refusal import Unequal, Untranslatable
 from workers.runtimes.onnx.session import Arrays, OnnxSession, batches, graph_session
 from workers.runtimes.onnx.translate import read_model, translate
 from workers.runtimes.onnx.translated import Translated
-from workers.runtimes.onnx.trees import checked, forest_of
+from workers.runtimes.onnx.wood.grown import Grown
+from workers.runtimes.onnx.wood.reading import checked, trees_of
 from workers.whole import WeightFigures
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ class OnnxModel:
         self._card, self._place = card, place
         self._content, self._sample = files[str(card.file)], sample_of(card, files)
         self._translated, translation = _judged(card, files, session, place)
-        self._forest, self.verdict = _wooded(card, self._content, session, translation)
+        self._grown, self.verdict = _wooded(card, self._content, session, translation)
         self._hybrids: OrderedDict[str, Hybrid | None] = OrderedDict()
         torch_version = {} if self._translated is None else {"torch": torch.__version__.partition("+")[0]}
         self.environment: Mapping[str, str | None] = {**session.environment, **torch_version}
@@ -75,10 +75,23 @@ class OnnxModel:
         self, inputs: Arrays, baselines: Arrays, columns: NDArray[np.int64], players: Mapping[str, NDArray[np.int64]]
     ) -> NDArray[np.float64]:
         """Exact Shapley values [points, players], read off the trees. Raises MethodUnavailable where there are none."""
-        if self._forest is None:
+        grown, name = self._trees, self._card.inputs[0].name
+        return grown.forest.shapley(inputs[name], baselines[name], grown.columns[columns], players[name])
+
+    @property
+    def link(self) -> str | None:
+        """The function that makes the output of the trees' sum. Raises MethodUnavailable where there are no trees."""
+        return self._trees.link
+
+    def margins(self, inputs: Arrays, columns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The trees' sums behind the output columns, [points]. Raises MethodUnavailable where there are no trees."""
+        return self._trees.margins(inputs[self._card.inputs[0].name], columns)
+
+    @property
+    def _trees(self) -> Grown:
+        if self._grown is None:
             raise MethodUnavailable(f"This model cannot be read as trees: {self.verdict.cannot['trees']}.")
-        name = self._card.inputs[0].name
-        return self._forest.shapley(inputs[name], baselines[name], columns, players[name])
+        return self._grown
 
     @property
     def layers(self) -> tuple[LayerSpec, ...]:
@@ -236,20 +249,27 @@ def looked_at(card: ModelCard, content: bytes) -> Verdict:
     except Untranslatable as refusal:
         verdict = Verdict(cannot=_cannot(str(refusal)))
     try:
-        forest_of(card, read_model(content))
+        grown = trees_of(card, read_model(content))
     except Untranslatable as refusal:
         return _without_trees(verdict, refusal)
-    return verdict
+    except Exception as error:  # as below
+        return _without_trees(verdict, _unreadable(error))
+    return verdict.model_copy(update={"link": grown.link})
 
 
-def _wooded(card: ModelCard, content: bytes, session: OnnxSession, verdict: Verdict) -> tuple[Forest | None, Verdict]:
+def _wooded(card: ModelCard, content: bytes, session: OnnxSession, verdict: Verdict) -> tuple[Grown | None, Verdict]:
     """The file's trees where they answer as ONNX Runtime does, and the verdict that says so."""
     try:
-        return checked(forest_of(card, read_model(content)), card, session), verdict
+        grown = checked(trees_of(card, read_model(content)), card, session)
     except Untranslatable as refusal:
         return None, _without_trees(verdict, refusal)
     except Exception as error:  # a file may hold anything under these names: its trees are refused, not its values
-        return None, _without_trees(verdict, Untranslatable(f"the trees cannot be read ({type(error).__name__})"))
+        return None, _without_trees(verdict, _unreadable(error))
+    return grown, verdict.model_copy(update={"link": grown.link})
+
+
+def _unreadable(error: Exception) -> Untranslatable:
+    return Untranslatable(f"the trees cannot be read ({type(error).__name__})")
 
 
 def _without_trees(verdict: Verdict, refusal: Untranslatable) -> Verdict:

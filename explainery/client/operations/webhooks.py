@@ -1,0 +1,47 @@
+"""Webhooks: addresses that are told of jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from explainery.client.operations.paths import given, path
+from explainery.client.steps import Steps, read, write
+
+_WEBHOOKS = "/v1/webhooks"
+
+
+def add_webhook(
+    url: str, types: list[str] | None = None, *, description: str = "", signing: str = "hmac"
+) -> Steps[dict[str, Any]]:
+    """Have an address told of jobs, by default of every end; the answer's `secret` is shown this once.
+
+    `signing`: "hmac", or "ed25519" for a `public_key` in the secret's place.
+    """
+    body = {"url": url, "description": description, "signing": signing, **given(types=types)}
+    return dict((yield write("POST", _WEBHOOKS, json=body)).json())
+
+
+def webhooks() -> Steps[list[dict[str, Any]]]:
+    """The webhooks there are, the oldest first."""
+    return list((yield read(_WEBHOOKS)).json()["webhooks"])
+
+
+def webhook(webhook_id: str) -> Steps[dict[str, Any]]:
+    """One webhook: whether it is disabled and why, and how many attempts have failed in a row."""
+    return dict((yield read(path("v1", "webhooks", webhook_id))).json())
+
+
+def remove_webhook(webhook_id: str) -> Steps[None]:
+    """Remove a webhook, and what waits for it."""
+    yield write("DELETE", path("v1", "webhooks", webhook_id))
+
+
+def ping_webhook(webhook_id: str) -> Steps[dict[str, Any]]:
+    """Send a test to a webhook; `webhook_deliveries` says what became of it."""
+    return dict((yield write("POST", path("v1", "webhooks", webhook_id, "ping"))).json())
+
+
+def webhook_deliveries(webhook_id: str, *, limit: int = 100) -> Steps[list[dict[str, Any]]]:
+    """What was delivered to a webhook, what waits, and what failed, newest first."""
+    response = yield read(path("v1", "webhooks", webhook_id, "deliveries"), params={"limit": limit})
+    return list(response.json()["deliveries"])

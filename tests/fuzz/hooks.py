@@ -1,0 +1,102 @@
+"""Loaded by schemathesis: plants canaries in what it sends, names models that there are, and looks for canaries in answers.
+
+A canary is planted in inputs, keys and headers. Error bodies that hold one are written to the file that EXPLAINERY_FUZZ_FOUND
+names; how many answers there were, to that name with `.count`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+
+CANARY = "canary7f3a91"
+"""What no log and no error body may hold."""
+NUMBER = 918273.6450912
+"""A canary among numbers."""
+SAID = re.compile(f"{CANARY}|{NUMBER}")
+HEADERS = {
+    "Authorization": f"Bearer {CANARY}-token",
+    "X-Api-Key": f"{CANARY}-key",
+    "Cookie": f"session={CANARY}",
+    "User-Agent": f"{CANARY}-agent",
+    "X-Request-Id": f"{CANARY} id\ttold",
+    "Traceparent": f"{CANARY}-trace",
+}
+MODELS = ("credit-score", "interaction", "credit-score@1")
+FOUND = Path(os.environ["EXPLAINERY_FUZZ_FOUND"])
+_draw = random.Random(7)
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+    """Plant canaries."""
+    for name, value in HEADERS.items():
+        case.headers.setdefault(name, value)
+    if case.method == "POST" and _draw.random() < 0.2:
+        case.headers["Idempotency-Key"] = f"{CANARY}-{_draw.random()}"
+    if isinstance(case.body, dict):
+        _plant(case.body)
+        if case.meta is not None and case.meta.generation.mode.is_positive and _draw.random() < 0.4:
+            _fit(case.body, case.path)
+    elif isinstance(case.body, list) and case.body:
+        case.body[_draw.randrange(len(case.body))] = _draw.choice([CANARY, NUMBER])
+    for name in case.path_parameters or {}:
+        if _draw.random() < 0.1:
+            case.path_parameters[name] = f"{CANARY}-{name}"
+
+
+@schemathesis.hook
+def after_call(context: Any, case: Any, response: Any) -> None:
+    """Look for canaries in error bodies, and in the headers of every answer."""
+    with FOUND.with_suffix(".count").open("a") as count:
+        count.write(f"{response.status_code}\n")
+    told = [f"{name}: {value}" for name, values in response.headers.items() for value in values]
+    if response.status_code >= 400:
+        told.append(response.text or "")
+    for text in filter(SAID.search, told):
+        with FOUND.open("a") as found:
+            found.write(f"{case.method} {case.path} {response.status_code}: {text}\n")
+
+
+def _fit(body: dict[str, Any], path: str) -> None:
+    """Make it a request that is computed, on rows with a canary in them."""
+    row = [NUMBER, 900.0, 4.0, 1.0]
+    method = _draw.choice(["exact_shapley", "kernel_shap", "permutation_shapley", "lime", "auto", "integrated_gradients"])
+    tensor = {"name": "input", "datatype": "FP32", "shape": [1, 4], "data": row}
+    if path == "/v1/backgrounds":
+        body |= {"model": "credit-score", "rows": [row, row]}
+    elif path.startswith(("/v1/explanations", "/v1/comparisons")) and "model" in body:
+        body |= {"model": "credit-score", "method": method, "params": {}, "instances": [row], "inputs": None, "target": None}
+        body |= {"baseline": _draw.choice(["card", "zeros", {"background": [row, row]}]), "quality": [], "reasons": None}
+        body |= {"budget": None, "deadline_s": None}
+        if "variants" in body:
+            body["variants"] = [{"method": "exact_shapley", "label": f"{CANARY}-label"}, {"method": "feature_ablation"}]
+    elif path.startswith("/v1/models"):
+        body.clear()
+        body |= {"instances": [row], "parameters": {"method": method} if path.endswith(":explain") else {}}
+    elif path.startswith("/v2"):
+        body.clear()
+        body |= {"id": f"{CANARY}-id", "inputs": [tensor], "parameters": {"method": method}}
+
+
+def _plant(body: dict[str, Any]) -> None:
+    """Where a value is one that a person could have sent, beside what the request needs to get anywhere."""
+    for name in ("instances", "inputs", "rows", "data"):
+        rows = body.get(name)
+        if isinstance(rows, list) and rows:
+            rows[_draw.randrange(len(rows))] = _draw.choice(
+                [CANARY, NUMBER, {CANARY: NUMBER}, [NUMBER, CANARY, 1, 2], [NUMBER, 1.0, 2.0, 3.0], {"b64": CANARY}]
+            )
+    for name in ("decision_id", "target", "description"):
+        if isinstance(body.get(name), str) and _draw.random() < 0.3:
+            body[name] = f"{CANARY}-{name}"
+    for name in ("params", "parameters"):
+        if isinstance(body.get(name), dict) and _draw.random() < 0.3:
+            body[name][_draw.choice(["samples", "tolerance", "features", "anything"])] = _draw.choice([NUMBER, CANARY])
+    if isinstance(body.get("model"), str) and _draw.random() < 0.8:
+        body["model"] = _draw.choice(MODELS)
