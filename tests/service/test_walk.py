@@ -230,7 +230,10 @@ def test_every_route_is_walked(guarded: Any) -> None:
     assert set(WALK) - there == set(), "these routes are gone: take their lines out of WALK"
 
 
-def test_what_one_tenant_has_changes_nothing_that_another_sees(guarded: Any, insider: FlaskClient, worker: Any) -> None:
+def test_what_one_tenant_has_changes_nothing_that_another_sees(
+    guarded: Any, insider: FlaskClient, worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explainery.store.runs.FRESH_S", -1.0)  # estimates are read anew each time, not once a second
     never = {kind: [value] for kind, value in NEVER.items()}
     alone = walked(guarded.client(OLD_TENANTS[0]), never)
     for claim in iter(lambda: worker.jobs.claim("worker-hand", _one()).claims, []):
