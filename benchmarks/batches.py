@@ -1,6 +1,6 @@
 """A batch of 100,000 rows, API, worker, coordinator and Redis killed on the way: rows a second, memory, every line once.
 
-`BATCH_ROWS=2000 python -m benchmarks batches` takes fewer.
+`BATCH_ROWS=20000 python -m benchmarks batches` takes fewer.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def _batch(client: Client, home: Path, rows: int, kills: tuple[tuple[float, str]
         file.writelines(_lines(rows))
     with _Watch(home) as watch:
         began = time.perf_counter()
-        batch = client.batches.submit(path)
+        batch = client.submit_batch(path)
         waiting = list(kills)
-        while (batch := _patiently(lambda: client.batches.retrieve(batch["id"])))["status"] not in ("completed", "failed"):
+        while (batch := _patiently(lambda: client.batch(batch["id"])))["status"] not in ("completed", "failed"):
             done = batch["request_counts"]["completed"] / rows
             watch.share = done
             if waiting and done >= waiting[0][0]:
@@ -81,10 +81,10 @@ def _batch(client: Client, home: Path, rows: int, kills: tuple[tuple[float, str]
     if waiting or batch["status"] != "completed":
         raise RuntimeError(f"{batch['status']}, not killed: {waiting}")
     seen = np.zeros(rows, np.int64)
-    for line in client.files.lines(batch["output_file_id"]):
+    for line in client.file_lines(batch["output_file_id"]):
         seen[int(line["custom_id"])] += len(line["response"]["body"]["explanations"]) == 1
     once = "yes" if batch["error_file_id"] is None and bool((seen == 1).all()) else f"NO: {int((seen != 1).sum())} not"
-    size = client.files.retrieve(batch["output_file_id"])["bytes"]
+    size = client.file(batch["output_file_id"])["bytes"]
     return {
         "rows": rows, "rate": rows / seconds, "once": once, "memory": watch.peaks, "in": path.stat().st_size, "out": size,
     }  # fmt: skip

@@ -22,12 +22,13 @@ from explainery.store.files import FileStore
 from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.runs import RunStore
+from explainery.store.tenants import TenantStore
 from service.admission import Terms
 from service.batches.drive import Drive, Tools
 from service.batches.lines import JsonLines, Reader, UnusableInput
 from service.batches.planning import PASSING, Desk
+from service.batches.rights import Rights
 from service.batches.tables import CsvRows, ParquetRows, columns_of
-from service.shelf import Shelf
 
 MOST = 16
 """Batches that one coordinator drives at once; others wait."""
@@ -57,7 +58,7 @@ class Coordinator:
         self._layers, self._runs = LayerStore(self._redis, settings), RunStore(self._redis)
         self._backgrounds = Backgrounds(self._redis, settings)
         self._batches, self._files = BatchStore(self._redis, settings), FileStore(self._redis, settings)
-        self._shelf: Shelf | None = None
+        self._rights = Rights(TenantStore(self._redis, settings), self._catalogue, self._backgrounds, settings)
         self._tools = Tools(
             batches=self._batches,
             files=self._files,
@@ -154,7 +155,8 @@ class Coordinator:
     def _desk(self, tenant: str) -> Desk:
         settings = self._settings
         return Desk(
-            shelf=self._offer(),
+            shelf=self._rights.shelf(tenant),
+            quota=self._rights.quota(tenant),
             terms=Terms(tenant, None, settings.max_rows, "off", self._catalogue.device),
             layers_of=self._layers.find,
             past_of=self._runs.past,
@@ -162,12 +164,6 @@ class Coordinator:
             max_evaluations=settings.max_evaluations,
             most_rows=min(settings.batch_rows, settings.max_rows),
         )
-
-    def _offer(self) -> Shelf:
-        offer = self._catalogue.offer()
-        if self._shelf is None or self._shelf.offer is not offer:
-            self._shelf = Shelf(offer)
-        return self._shelf
 
     def _reader(self, batch: Progress) -> Reader:
         """What reads a batch's input. Raises UnusableInput, UnknownModel, FileNotFound."""
@@ -177,5 +173,5 @@ class Coordinator:
         shared = batch.asked.request or {}
         if "model" not in shared:
             raise UnusableInput("request_missing", "A table needs `request` with the model that its rows are for.", "request")
-        columns = columns_of(self._offer().usable(str(shared["model"])).card, shared)
+        columns = columns_of(self._rights.shelf(batch.tenant).usable(str(shared["model"])).card, shared)
         return CsvRows(columns) if form == "csv" else ParquetRows(columns)

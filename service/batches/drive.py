@@ -20,7 +20,7 @@ from explainery.contract.tensors import unpack, unpack_result
 from explainery.store.batches import BatchStore, Lease, Part, Progress
 from explainery.store.bell import Bell
 from explainery.store.files import FileStore
-from explainery.store.jobs import JobStore
+from explainery.store.jobs import ANY, JobStore
 from service.batches.checking import check
 from service.batches.chunk import Chunk
 from service.batches.lines import Line, Reader, UnusableInput
@@ -33,6 +33,8 @@ CHUNK_BYTES = 4 * 2**20
 """A chunk ends with the line that passes one of these, or the setting `chunk_lines`."""
 AHEAD = 4
 """Chunks that are worked on at once."""
+PAUSE_S = (0.5, 5.0)
+"""How long it waits when a job was not let in, and how long at most when it was told how long."""
 FAILURES = {"deadline_exceeded": 504, "time_limit_exceeded": 504, "input_undecodable": 422, "cancel_after_passed": 409}
 """Status of a job's failure, where it is not 500."""
 
@@ -70,6 +72,7 @@ class Drive:
         self._ended: set[str] = set()
         self._kept_at = time.monotonic()
         self._left_lines = self._at.given_up
+        self._full_until = 0.0
         self.over = False
         self._forget(self._at.spent)
 
@@ -144,6 +147,11 @@ class Drive:
             return "batch_cancelled"
         return "batch_expired" if time.time() >= self._at.expires_s else None
 
+    @property
+    def _waits(self) -> bool:
+        """Whether jobs were not let in just now. A batch that is given up asks for none."""
+        return time.monotonic() < self._full_until and self._given_up is None
+
     def _close_when_late(self) -> None:
         """Cancel what is under way when the batch is given up."""
         if (why := self._given_up) is None:
@@ -163,7 +171,7 @@ class Drive:
     def _plan(self) -> bool:
         """Take the next lines in hand, as long as few are."""
         moved = False
-        while len(self._chunks) < AHEAD and self._line < self._at.total:
+        while len(self._chunks) < AHEAD and self._line < self._at.total and not self._waits:
             lines, position = self._next_lines()
             chunk = Chunk(self._next, self._position, self._line, len(lines), lines=lines)
             planned = self._planned(list(enumerate(lines)))
@@ -184,12 +192,14 @@ class Drive:
         self._status = self._tools.batches.plan(self.lease, chunk.number, chunk.plan(), **fields)
 
     def _admit(self, chunk: Chunk, planned: Planned) -> None:
-        """Hand jobs in. What is not let in now is not there when it is looked at, and is tried again then."""
+        """Hand jobs in. What is not let in now is not there when it is looked at, and is tried again then, after a while."""
+        quota = self._tools.desk(self._at.tenant).quota if planned.jobs else ANY
         for job in planned.jobs:
             try:
-                admission = self._tools.jobs.admit(job.spec, job.inputs, fresh=True)
+                admission = self._tools.jobs.admit(job.spec, job.inputs, fresh=True, quota=quota)
             except PASSING as error:
                 log.info("batch=%s not_let_in=%s", self.lease.batch, error.code)
+                self._full_until = time.monotonic() + min(getattr(error, "retry_after_s", PAUSE_S[0]), PAUSE_S[1])
                 return
             except ExplaineryError as error:
                 chunk.refuse(job.spec.id, problem_of(error))
@@ -206,8 +216,9 @@ class Drive:
             try:
                 job = self._tools.jobs.get(job_id)
             except (JobNotFound, JobGone):
-                self._again(chunk, job_id, parts=1)
                 pending = True
+                if not self._waits:
+                    self._again(chunk, job_id, parts=1)
                 continue
             if job.status is JobState.SUCCEEDED:
                 self._ended.add(job_id)

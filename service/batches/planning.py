@@ -16,12 +16,14 @@ from explainery.contract.errors import (
     InvalidBaseline,
     NoWorker,
     QueueFull,
+    QuotaExceeded,
     StoreUnavailable,
 )
 from explainery.contract.job import JobRequest, JobSpec
 from explainery.contract.tensors import pack
 from explainery.store.backgrounds import Backgrounds
 from explainery.store.ids import new_job_id
+from explainery.store.jobs import ANY, Quota
 from service.admission import Terms, admit
 from service.batches.lines import Line
 from service.estimating import check_cost
@@ -30,7 +32,7 @@ from service.problems import STATUSES
 from service.shelf import Shelf
 from service.validation import validated
 
-PASSING = (StoreUnavailable, CatalogueUnavailable, NoWorker, QueueFull)
+PASSING = (StoreUnavailable, CatalogueUnavailable, NoWorker, QueueFull, QuotaExceeded)
 """Errors that are no line's fault: they pass, and it is tried again."""
 Member = tuple[int, int]
 """A line's number within its chunk, and how many rows it has."""
@@ -65,6 +67,8 @@ class Desk:
     max_evaluations: int
     most_rows: int
     """Most rows that lines are put together to."""
+    quota: Quota = ANY
+    """What the tenant's jobs may take."""
 
     def admitted(self, asked: JobRequest, lines: list[Member]) -> Job:
         """The job of a request. Raises what `admit` raises, OverBudget."""

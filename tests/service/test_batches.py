@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from explainery.settings import Settings
 from explainery.store.batches import BatchStore
 from explainery.store.files import FileStore
+from explainery.store.tenants import TenantStore
 from service.batches.coordinator import Coordinator
 from service.tenant import HEADER as TENANT
 
@@ -291,6 +292,35 @@ def test_a_batch_that_was_done_in_time_is_completed_though_its_window_ends_meanw
     for drive in coordinator._drives:
         coordinator._drives[drive] = None  # it looks again
     assert ended(client, coordinator, batch)["status"] == "completed"
+
+
+@pytest.fixture
+def strict(settings: Settings, worker: Any) -> Iterator[Coordinator]:
+    """A coordinator where callers show who they are: what a tenant may use counts."""
+    made = Coordinator(dataclasses.replace(settings, auth="keys"))
+    yield made
+    made.stop()
+    made.run()
+
+
+def test_a_batch_may_use_the_models_of_its_tenant_and_no_other(
+    client: FlaskClient, serving: Any, strict: Coordinator, settings: Settings
+):
+    TenantStore(serving.redis, settings).set("default", models=["digits"])
+    batch = create(client, upload(client, jsonl(line("a"))).json["id"]).json["id"]
+    (bad,) = content(client, ended(client, strict, batch)["error_file_id"])
+    assert bad["response"]["body"]["code"] == "unknown_model"
+    table = create(client, upload(client, b"age,income,sex,debt\n", "t.csv").json["id"], request={"model": "loan"}).json["id"]
+    assert ended(client, strict, table)["errors"]["data"][0]["code"] == "unknown_model"
+
+
+def test_a_batch_waits_where_its_tenants_quota_is_used_up(
+    client: FlaskClient, serving: Any, strict: Coordinator, settings: Settings
+):
+    TenantStore(serving.redis, settings).set("default", jobs=1)
+    lines = [line(f"r{n}") for n in range(12)]  # three jobs
+    found = ended(client, strict, create(client, upload(client, jsonl(*lines)).json["id"]).json["id"])
+    assert (found["status"], found["request_counts"]["completed"]) == ("completed", 12)
 
 
 def test_a_note_that_is_said_twice_counts_once(settings: Settings, worker: Any, client: FlaskClient, coordinator: Coordinator):
