@@ -224,7 +224,11 @@ def _as_the_wire_writes(schemas: dict[str, Any]) -> None:
     about = dict.fromkeys(("self", "deliveries", "ping"), TEXT)
     schemas["Webhook"]["properties"]["links"] = {"type": "object", "properties": about}
     webhook = schemas["Webhook"]
-    schemas["NewWebhook"] = {**webhook, "title": "NewWebhook", "properties": {**webhook["properties"], "secret": TEXT}}
+    schemas["NewWebhook"] = {
+        **webhook,
+        "title": "NewWebhook",
+        "properties": {**webhook["properties"], "secret": TEXT, "public_key": TEXT},
+    }
     schemas["Attribution"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
     schemas["MapInfo"]["properties"]["data"] = {**NUMBERS, "description": "Row-major, `shape` says how."}
     schemas["Attribution"]["properties"]["standard_error"] = {"anyOf": [NUMBERS, {"type": "null"}]}

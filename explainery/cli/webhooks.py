@@ -20,17 +20,19 @@ def command() -> None:
 @click.argument("target")
 @click.option("--type", "types", multiple=True, type=click.Choice(TYPES), help="Events to be told of. Default: every end.")
 @click.option("--description", default="", help="For your own records.")
+@click.option("--signing", type=click.Choice(["hmac", "ed25519"]), default="hmac", help="A shared secret, or a public key.")
 @json_option
 @url_option
-def add(url: str | None, as_json: bool, target: str, types: tuple[str, ...], description: str) -> None:
-    """Add a webhook; TARGET is an https:// address. Prints the secret, which is not shown again."""
+def add(url: str | None, as_json: bool, target: str, types: tuple[str, ...], **said: str) -> None:
+    """Add a webhook; TARGET is an https:// address. Prints the secret or the public key, which is not shown again."""
     with connect(url) as client:
-        webhook = client.add_webhook(target, list(types) or None, description=description)
+        webhook = client.add_webhook(target, list(types) or None, **said)
     if as_json:
         print_json(webhook)
         return
     click.echo(f"{webhook['id']}  {webhook['url']}")
-    click.echo(f"secret: {webhook['secret']}  (it is not shown again)")
+    shown = "secret" if "secret" in webhook else "public_key"
+    click.echo(f"{shown.replace('_', ' ')}: {webhook[shown]}  (it is not shown again)")
 
 
 @command.command("list")

@@ -1,20 +1,14 @@
-"""A webhook and its deliveries, as the wire shows them; and their signature, by Standard Webhooks 1.0."""
+"""A webhook and its deliveries, as the wire shows them."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import secrets
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from explainery.contract.events import ENDS
 from explainery.contract.frozen import Frozen
-
-SECRET = "whsec_"  # noqa: S105  what a secret begins with
-SECRET_BYTES = 32
+from explainery.contract.signatures import Signing
 
 
 class WebhookRequest(Frozen):
@@ -23,6 +17,7 @@ class WebhookRequest(Frozen):
     url: Annotated[str, Field(min_length=1, max_length=2048)]
     types: Annotated[list[str], Field(min_length=1, max_length=32, default_factory=lambda: list(ENDS))]
     description: Annotated[str, Field(max_length=256)] = ""
+    signing: Signing = "hmac"
 
 
 class Webhook(Frozen):
@@ -53,15 +48,3 @@ class Delivery(Frozen):
     created_at: str
     tried_at: str | None
     next_at: str | None
-
-
-def new_secret() -> str:
-    """A new secret for HMAC-SHA256."""
-    return SECRET + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
-
-
-def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """The `webhook-signature` of a message (scheme v1)."""
-    key = base64.b64decode(secret.removeprefix(SECRET))
-    signed = b".".join((message_id.encode(), str(timestamp).encode(), body))
-    return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()

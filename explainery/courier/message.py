@@ -6,7 +6,7 @@ import json
 
 import explainery
 from explainery.contract.events import attributes, data, rfc3339
-from explainery.contract.webhooks import signature
+from explainery.contract.signatures import signature
 from explainery.store.webhooks import Errand
 
 

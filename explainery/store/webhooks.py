@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from explainery.contract.errors import TooManyWebhooks, WebhookNotFound
 from explainery.contract.events import FAMILY, PING, JobEvent, rfc3339
-from explainery.contract.webhooks import Delivery, Webhook, WebhookRequest, new_secret
+from explainery.contract.signatures import new_key
+from explainery.contract.webhooks import Delivery, Webhook, WebhookRequest
 from explainery.settings import Settings
 from explainery.store.connection import store_errors
 from explainery.store.ids import new_job_id
@@ -54,7 +55,7 @@ class WebhookStore:
     @store_errors()
     def add(self, tenant: str, asked: WebhookRequest) -> tuple[Webhook, str]:
         """Add a webhook; gives it and its secret, which is told this once. Raises TooManyWebhooks."""
-        hook, secret = f"wh_{new_job_id()}", new_secret()
+        hook, secret = f"wh_{new_job_id()}", new_key(asked.signing)
         about = (asked.url, f" {' '.join(dict.fromkeys(asked.types))} ", asked.description, secret)
         if not self._steps["hook"](hook, tenant, self._most, *about):
             raise TooManyWebhooks(f"A tenant may have {self._most} webhooks (EXPLAINERY_WEBHOOKS); remove one first.")

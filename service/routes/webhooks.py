@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from explainery.allowed_hosts import AllowList
 from explainery.contract.errors import InvalidWebhook, WebhookNotFound
 from explainery.contract.events import TYPES
+from explainery.contract.signatures import shown
 from explainery.contract.webhooks import Webhook, WebhookRequest
 from explainery.courier.addresses import read_target
 from service.answers import accepted, json_answer
@@ -37,15 +38,19 @@ class DeliveryQuery(BaseModel):
 @blueprint.post("")
 @blueprint.doc(operation_id="add_webhook", responses=answers("NewWebhook", {201: "Added; the secret is shown this once."}))
 def add() -> Response:
-    """Add a webhook. The answer holds the secret that its messages are signed with, which is not shown again."""
+    """Add a webhook.
+
+    The answer holds what its messages are checked with, which is not shown again: a `secret`, or with `"signing": "ed25519"`
+    a `public_key`.
+    """
     accepted("application/json")
     asked = validated(WebhookRequest, read_json(request))
     unknown = [number for number, name in enumerate(asked.types) if name not in TYPES]
     if unknown:
         raise fault(InvalidWebhook, f"types.{unknown[0]}", f"is no event type; there are: {', '.join(TYPES)}")
     read_target(asked.url, AllowList.parse(parts().settings.webhook_allowed))
-    webhook, secret = parts().webhooks.add(_tenant(), asked)
-    document = {**_document(webhook), "secret": secret}
+    webhook, key = parts().webhooks.add(_tenant(), asked)
+    document = {**_document(webhook), **shown(key)}
     headers = {"Location": document["links"]["self"], "Cache-Control": "no-store"}
     return json_answer(document, 201, headers)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from explainery.contract.webhooks import signature
+from explainery.contract.signatures import signature
 
 PATIENCE_S = 20.0
 Answer = tuple[int, dict[str, str]]

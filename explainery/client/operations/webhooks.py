@@ -10,9 +10,14 @@ from explainery.client.steps import Steps, read, write
 _WEBHOOKS = "/v1/webhooks"
 
 
-def add_webhook(url: str, types: list[str] | None = None, *, description: str = "") -> Steps[dict[str, Any]]:
-    """Have an address told of jobs, by default of every end; the answer's `secret` is shown this once."""
-    body = {"url": url, "description": description, **given(types=types)}
+def add_webhook(
+    url: str, types: list[str] | None = None, *, description: str = "", signing: str = "hmac"
+) -> Steps[dict[str, Any]]:
+    """Have an address told of jobs, by default of every end; the answer's `secret` is shown this once.
+
+    `signing`: "hmac", or "ed25519" for a `public_key` in the secret's place.
+    """
+    body = {"url": url, "description": description, "signing": signing, **given(types=types)}
     return dict((yield write("POST", _WEBHOOKS, json=body)).json())
 
 

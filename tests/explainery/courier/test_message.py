@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 
+import pytest
+
 from explainery.contract.events import JobEvent
-from explainery.contract.webhooks import new_secret, signature
+from explainery.contract.signatures import new_key, shown, signature
 from explainery.courier.message import body_of, headers_of
 from explainery.store.webhooks import Errand
 
@@ -22,7 +24,7 @@ def test_the_published_vector():
 
 
 def test_a_secret_has_as_many_bytes_as_the_specification_wants():
-    first, second = new_secret(), new_secret()
+    first, second = new_key("hmac"), new_key("hmac")
     assert first != second
     assert first.startswith("whsec_")
     assert 24 <= len(base64.b64decode(first.removeprefix("whsec_"), validate=True)) <= 64
@@ -52,3 +54,22 @@ def test_the_headers_of_both_specifications():
     later = headers_of(ERRAND, body, 1700000001)
     assert later["webhook-id"] == headers["webhook-id"]
     assert later["webhook-signature"] != headers["webhook-signature"]
+
+
+def test_a_public_key_checks_what_its_private_one_signs() -> None:
+    """Scheme v1a, and test vector 1 of RFC 8032: what the key of a seed signs, its public half knows."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
+    known = shown("whsk_" + base64.b64encode(bytes.fromhex(seed)).decode())["public_key"]
+    public = base64.b64decode(known.removeprefix("whpk_"))
+    assert public.hex() == "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+    key = new_key("ed25519")
+    public = base64.b64decode(shown(key)["public_key"].removeprefix("whpk_"))
+    scheme, told = signature(key, "msg_1", 1614265330, b"{}").split(",")
+    assert scheme == "v1a"
+    Ed25519PublicKey.from_public_bytes(public).verify(base64.b64decode(told), b"msg_1.1614265330.{}")
+    with pytest.raises(InvalidSignature):
+        Ed25519PublicKey.from_public_bytes(public).verify(base64.b64decode(told), b"msg_2.1614265330.{}")
+    assert set(shown(key)) == {"public_key"}
