@@ -10,6 +10,7 @@ from explainery.supervisor.commands import tuning
 
 ALL = (
     "shapley_error",
+    "agreement",
     "tree_speed",
     "engine_speed",
     "inside_speed",

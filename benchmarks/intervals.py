@@ -27,6 +27,8 @@ LOW, HIGH = 0.90, 0.98
 BUDGETS = (8, 32)
 """Evaluations per feature."""
 EXACT_AT_ONCE = 20
+SEEDS = 50
+"""Rows of one seed share their plans."""
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
@@ -80,10 +82,10 @@ def enumerated(name: str, predict: Predict, x: np.ndarray) -> Problem:
 
 
 def solve(problem: Problem, method: ModuleType, number: int, samples: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """One row's attributions and standard errors, under a seed of its own."""
+    """One row's attributions and standard errors."""
     row = problem.rows[number]
     fx, fb = problem.predict(np.stack([row, problem.baseline]))
-    game = Game(Partition({"input": np.arange(len(row))}), float(fx), float(fb), number)
+    game = Game(Partition({"input": np.arange(len(row))}), float(fx), float(fb), number % SEEDS)
     apart = {"hierarchy": list(range(len(row)))} if method is owen else {}  # else neighbours would be kept together
     steps = method.explain(game, method.SPEC.complete({"samples": samples, "tolerance": 0.0, **apart}))
     question = next(steps)

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from explainery.figures.subject import Subject
 
 AUTO = "auto"
-KINDS = ("layers", "picture", "heatmap", "tokens", "series", "waterfall", "bars", "attention", "activations")
+REPORTS = ("layers", "curves", "changes", "importance")
+"""Kinds that draw what a method found for the job as a whole."""
+KINDS = (*REPORTS, "picture", "heatmap", "tokens", "series", "waterfall", "bars", "attention", "activations")
 """Each is a file in `kinds`."""
 
 
@@ -59,5 +61,5 @@ def best(subject: Subject) -> str:
 def _wishes(subject: Subject) -> tuple[str, ...]:
     modality = next((piece.modality for piece in subject.pieces if piece.layer is None), None)
     by_modality = {"image": ("heatmap",), "text": ("tokens",), "series": ("series",), "tabular": ("waterfall",)}
-    wishes = ("layers", "picture", *by_modality.get(modality or "", ()), "attention", "activations", "tokens", "bars")
+    wishes = (*REPORTS, "picture", *by_modality.get(modality or "", ()), "attention", "activations", "tokens", "bars")
     return tuple(name for name in wishes if name in KINDS)

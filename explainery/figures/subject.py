@@ -116,10 +116,15 @@ def read_subject(
 
 
 def _of_the_job(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What stands for a row where a method answers for the job: its maps, what it aimed at, and the score reached."""
+    """What stands for a row where a method answers for the job: its maps, what it aimed at, and the score reached.
+
+    A report of single rows has each of them.
+    """
     report = document.get("report")
     if report is None:
         return []
+    if isinstance(rows := report.get("rows"), list):
+        return [{"target": told.get("outcome")} for told in rows]
     aim = report.get("objective") or {}
     target: Mapping[str, Any] | None = aim if aim.get("output") else None
     if aim.get("layer"):

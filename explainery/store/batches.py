@@ -62,7 +62,7 @@ class Progress:
 
     `line`: the number of the next line, from 0; `next` and `head`: the numbers of the next chunk to be planned and of the first
     that is not done; `summary`: the part in which the sums over all lines so far lie; `spent`: jobs whose answers are written,
-    of the last chunk that is done, and which may not have been forgotten yet.
+    of the last chunk that is done, and which may not have been forgotten yet; `given_up`: whether a line was.
     """
 
     id: str
@@ -78,6 +78,7 @@ class Progress:
     head: int
     summary: str
     spent: tuple[str, ...]
+    given_up: bool
     kept_s: int
 
     @property
@@ -170,6 +171,7 @@ class BatchStore:
             expires_s=int(record[b"expires"]) / 1000,
             summary=record.get(b"summary", b"").decode(),
             spent=tuple(record.get(b"spent", b"").decode().split()),
+            given_up=b"given_up" in record,
             kept_s=self._kept_s if kept is None else kept.seconds,
             **{name: int(record[name.encode()]) for name in ("total", "position", "line", "next", "head")},
         )
@@ -183,6 +185,10 @@ class BatchStore:
     def keep(self, lease: Lease, **fields: str | int) -> str:
         """Keep a batch a while longer, and note fields; its status. Raises LeaseLost."""
         return self._note(lease, fields=fields)
+
+    def leave(self, lease: Lease) -> None:
+        """Let another coordinator have a batch, at once. Raises LeaseLost."""
+        self._note(lease, fields={}, lease_ms=0)
 
     def plan(self, lease: Lease, number: int, plan: Any, **fields: str | int) -> str:
         """Note what is to become of a chunk. Raises LeaseLost."""
@@ -214,12 +220,14 @@ class BatchStore:
         counts: tuple[int, int] = (0, 0),
         parts: Sequence[Part] = (),
         fields: Mapping[str, str | int],
+        lease_ms: int | None = None,
     ) -> str:
+        keep_ms = self._lease_ms if lease_ms is None else lease_ms
         plan = ("", "") if planned is None else planned
         named = [text for part in parts for text in (part.file, f"{part.name} {part.bytes}")]
         pairs = [text for pair in fields.items() for text in pair]
         said = self._steps["note_batch"](
-            lease.batch, lease.fence, self._lease_ms, done, *plan, *counts, *named, *[""] * (4 - len(named)), *pairs
+            lease.batch, lease.fence, keep_ms, done, *plan, *counts, *named, *[""] * (4 - len(named)), *pairs
         )
         if said is None:
             raise LeaseLost

@@ -69,6 +69,7 @@ class Drive:
         self._summary_part = self._at.summary
         self._ended: set[str] = set()
         self._kept_at = time.monotonic()
+        self._left_lines = self._at.given_up
         self.over = False
         self._forget(self._at.spent)
 
@@ -264,6 +265,8 @@ class Drive:
                 size = sum(out.write(line) for line in refused(self.lease.batch, chunk.first, ids, chunk.refused))
             parts.append(Part(self._at.error, suffix, size))
         fields = {"spent": " ".join(chunk.jobs)}
+        if any(isinstance(fault, str) for fault in chunk.refused.values()):
+            fields["given_up"], self._left_lines = "1", True
         if chunk.jobs:
             fields["summary"] = f"summary-{suffix}"
             with tools.files.bytes.writing(self._at.output, fields["summary"]) as out:
@@ -309,7 +312,7 @@ class Drive:
         if self._status == "in_progress":
             now = round(time.time() * 1000)
             self._status = self._tools.batches.keep(self.lease, status="finalizing", finalizing_ms=now)
-        self._end({"batch_cancelled": "cancelled", "batch_expired": "expired"}.get(self._given_up or "", "completed"))
+        self._end("cancelled" if self._status == "cancelling" else "expired" if self._left_lines else "completed")
 
     def _end(self, status: str, errors: BatchFaults | None = None) -> None:
         self._tools.batches.end(self.lease, self._at, status, errors)

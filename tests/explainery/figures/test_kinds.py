@@ -23,7 +23,7 @@ from explainery.figures.subject import read_subject
 DRAWN = {
     "waterfall": pictured.patient, "bars": pictured.patient, "heatmap": pictured.digit, "tokens": pictured.sentence,
     "series": pictured.waves, "layers": pictured.reported, "activations": pictured.activated, "picture": pictured.ascended,
-    "attention": pictured.attended,
+    "attention": pictured.attended, "curves": pictured.followed, "changes": pictured.otherwise, "importance": pictured.shuffled,
 }  # fmt: skip
 
 
@@ -73,6 +73,42 @@ def test_what_does_not_fit_is_refused_with_what_does() -> None:
         draw("attention", far)
     with pytest.raises(RequestRefused, match="below 1"):
         read_subject(pictured.document(), 1)
+
+
+def test_curves_of_rows_have_their_mean_and_outputs_their_names() -> None:
+    ice, dependence = draw("curves", pictured.followed("ice")), draw("curves", pictured.followed("partial_dependence"))
+    mean = float(pictured.SLOPES.mean())
+    assert [row for row in ice.rows if row[1] == "age"] == [
+        ("mean", "age", "20", 20 * mean), ("mean", "age", "50", 50 * mean), ("mean", "age", "80", 80 * mean)
+    ]  # fmt: skip
+    assert "Thin lines are single rows, the thick one is their mean." in ice.notes
+    assert {row[0] for row in dependence.rows} == {"a", "b", "c"}
+    assert ("c", "sex", "male", -4.0) in dependence.rows
+    assert ("c", "age \N{MULTIPLICATION SIGN} sex", "50, male", -204.0) in dependence.rows
+    assert "\u201cc\u201d moves most along age: from \N{MINUS SIGN}320 at 80 to \N{MINUS SIGN}80 at 20." in dependence.reading
+
+
+def test_changes_are_those_of_the_row() -> None:
+    figure = draw("changes", pictured.otherwise())
+    assert figure.rows == (
+        (1, "age", 54.0, 50.5, "falls"), (2, "sex", "female", "male", "is another"), (2, "age", 54.0, 55.0, "rises")
+    )  # fmt: skip
+    assert figure.reading == "The row is no (0.25); with age 54 → 50.5 it would be yes (0.25); 1 more way was found."
+    assert figure.notes == ("2 of 3 were found.",)
+    with pytest.raises(FigureUnfit, match="no counterfactual of this row was found"):
+        draw("changes", pictured.otherwise(row=0))
+    with pytest.raises(RequestRefused, match="below 2"):
+        pictured.otherwise(row=2)
+
+
+def test_importance_says_what_grows_and_what_does_not() -> None:
+    figure = draw("importance", pictured.shuffled())
+    assert [row[0] for row in figure.rows] == ["body mass index", "age", "sex"]
+    assert figure.reading == (
+        "Over 40 rows the loss (squared) is 1.5; "
+        "it grows most when shuffling body mass index (+2 ± 0.12) and age (+0.5 ± 0.12)."
+    )
+    assert draw("importance", pictured.shuffled(-0.5, 0.0)).reading.endswith("shuffling no feature makes it grow.")
 
 
 class Text(HTMLParser):

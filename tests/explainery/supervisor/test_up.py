@@ -54,6 +54,8 @@ def test_a_whole_life(start_up, until, alive, tmp_path):
         until(lambda: client.job(unfinished.id).status is JobState.RUNNING)
     os.kill(pids["courier"], signal.SIGKILL)
     until(lambda: not alive(pids["courier"]) and alive(up.pid("courier")))
+    os.kill(pids["coordinator"], signal.SIGKILL)
+    until(lambda: not alive(pids["coordinator"]) and alive(up.pid("coordinator")))
     assert all(up.pid(name) != pid for name, pid in pids.items())
     children = [up.pid(name) for name in CHILDREN]
     up.process.send_signal(signal.SIGTERM)
