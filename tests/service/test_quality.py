@@ -76,7 +76,7 @@ def test_what_a_method_does_not_say_cannot_be_checked(offer: Any, change: dict[s
     shelf = Shelf(offer)
     method = shelf.methods["occlusion"].model_copy(update=change)
     with pytest.raises(RequestRefused, match=why) as caught:
-        read_quality(["deletion"], method, shelf.models["loan"][0], shelf)
+        read_quality(["deletion"], method, {}, shelf.models["loan"][0], shelf)
     assert caught.value.code == "check_unavailable"
 
 

@@ -126,7 +126,9 @@ SAID = ("Location", "ETag", "Retry-After", "Content-Type", "Vary", "Preference-A
 
 def rules(app: Any) -> set[str]:
     return {
-        f"{method} {rule.rule}" for rule in app.url_map.iter_rules() for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        f"{method} {rule.rule.replace('<plain:', '<')}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 
 
