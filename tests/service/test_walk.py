@@ -8,6 +8,8 @@ must be the same, but for the ids that were asked for. A new route fails the wal
 from __future__ import annotations
 
 import dataclasses
+import io
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -26,9 +28,12 @@ NEVER = {
     "comparison_id": "0" * 26,
     "webhook_id": "wh_" + "0" * 26,
     "background_id": "sha256:" + "0" * 64,
+    "file_id": "file-" + "0" * 26,
+    "batch_id": "batch_" + "0" * 26,
 }
 """An id that never was, by the name that rules give it."""
 PLACES = {"job_id": "explanations", "comparison_id": "comparisons", "webhook_id": "webhooks", "background_id": "backgrounds"}
+PLACES |= {"file_id": "files", "batch_id": "batches"}
 FIXED = {"name": "loan", "version": "1", "kind": "bars", "form": "svg"}
 """What rules name besides ids, and is the same for all."""
 
@@ -72,6 +77,16 @@ WALK: dict[str, Ask] = {
     "GET /v1/backgrounds/<background_id>": Ask(),
     "DELETE /v1/backgrounds/<background_id>": Ask(),
     "POST /v1/backgrounds": Ask(json={"model": "loan", "rows": ROW[:1]}),
+    "POST /v1/files": Ask(),
+    "GET /v1/files": Ask(),
+    "GET /v1/files/<file_id>": Ask(),
+    "GET /v1/files/<file_id>/content": Ask(),
+    "DELETE /v1/files/<file_id>": Ask(),
+    "POST /v1/batches": Ask(json={"input_file_id": "{file_id}", "endpoint": "/v1/explanations"}),
+    "GET /v1/batches": Ask(),
+    "GET /v1/batches/<batch_id>": Ask(),
+    "GET /v1/batches/<batch_id>/summary": Ask(),
+    "POST /v1/batches/<batch_id>/cancel": Ask(),
     "GET /v1/models": Ask(),
     "POST /v1/models": Ask(),
     "GET /v1/models/<name>": Ask(),
@@ -126,7 +141,9 @@ SAID = ("Location", "ETag", "Retry-After", "Content-Type", "Vary", "Preference-A
 
 def rules(app: Any) -> set[str]:
     return {
-        f"{method} {rule.rule}" for rule in app.url_map.iter_rules() for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        f"{method} {rule.rule.replace('<plain:', '<')}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 
 
@@ -196,6 +213,10 @@ def filled_world(insider: FlaskClient, worker: Any) -> dict[str, list[str]]:
     background = insider.post("/v1/backgrounds", json={"model": "loan", "rows": ROW}).json["id"]
     webhook = insider.post("/v1/webhooks", json=HOOK).json["id"]
     insider.post(f"/v1/webhooks/{webhook}/ping")
+    line = json.dumps({"custom_id": "1", "method": "POST", "url": "/v1/explanations", "body": JOB}).encode()
+    sent = {"purpose": "batch", "file": (io.BytesIO(line), "rows.jsonl")}
+    file = insider.post("/v1/files", data=sent, content_type="multipart/form-data").json["id"]
+    batch = insider.post("/v1/batches", json={"input_file_id": file, "endpoint": "/v1/explanations"}).json["id"]
     succeeded = job(seed=1)
     assert worker.succeed(worker.take())
     failed = job(seed=2)
@@ -212,7 +233,10 @@ def filled_world(insider: FlaskClient, worker: Any) -> dict[str, list[str]]:
     comparisons = [insider.post("/v1/comparisons", json=JOB | variants | {"seed": seed}).json["id"] for seed in (10, 11)]
     insider.delete(f"/v1/comparisons/{comparisons[1]}")
     jobs = [succeeded, failed, running, canceled, forgotten, same, *queued]
-    return {"job_id": jobs, "comparison_id": comparisons, "webhook_id": [webhook], "background_id": [background]}
+    return {"job_id": jobs, "comparison_id": comparisons, "webhook_id": [webhook], "background_id": [background]} | {
+        "file_id": [file],
+        "batch_id": [batch],
+    }
 
 
 def own_view(insider: FlaskClient, ids: dict[str, list[str]]) -> list[tuple[int, Any]]:
