@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from explainery.contract import pace
-from explainery.contract.calls import Counts, Setting, checked, count, guess
+from explainery.contract.calls import Counts, Setting, at_least, checked, count, guess
 from explainery.contract.catalogue import CheckSpec, MethodSpec, ModelEntry
 from explainery.contract.effort import effort_of, effort_of_checks
 from explainery.contract.errors import OverBudget
@@ -15,6 +15,7 @@ from explainery.contract.estimate import Basis, Estimate, Run
 from explainery.contract.job import DEFAULT_TENANT, JobSpec, ModelRef, Priority, Target
 from explainery.contract.model_card import ModelCard
 from explainery.contract.row_sizes import RowSizes
+from explainery.contract.sampling import SAMPLES, samples_param
 from explainery.store.runs import Kind, Past
 from service.choice import Choice
 from service.need import need_of
@@ -111,6 +112,10 @@ def _counts(asked: Asked, sizes: RowSizes, share: float | None) -> Counts:
             framed_first=_framed_first(spec, asked.entry.card, asked.targets),
         )
         counted = count(spec.calls, setting, sizes.look_up(params), 0.5 if share is None else share)
+        few = samples_param(spec)
+        if counted is not None and few is not None:  # it can end at any time, with what it knows by then
+            sparing = count(spec.calls, setting, sizes.look_up(params | {SAMPLES: int(few.minimum or 1)}), 0.0)
+            counted = counted if sparing is None else at_least(counted, sparing)
     if counted is not None:
         return counted
     return guess(effort_of(spec, params, asked.rows.count, asked.choice.players), gradients="values" not in spec.asks)

@@ -109,6 +109,12 @@ def count(calls: Calls, setting: Setting, look_up: Lookup, share: float = 0.5) -
     )
 
 
+def at_least(counts: Counts, sparing: Counts) -> Counts:
+    """The same calls, of a job that can do with those of `sparing`."""
+    pairs = {name: (getattr(counts, name), getattr(sparing, name)) for name in ("values", "gradients")}
+    return Counts(**{name: of.model_copy(update={"least": min(of.least, few.least)}) for name, (of, few) in pairs.items()})
+
+
 def checked(counts: Counts, samples: int, runs: int) -> Counts:
     """The calls of a job whose explanations are checked, with `samples` more in all and `runs` further runs of the method.
 
