@@ -52,13 +52,14 @@ def submit(client: FlaskClient, **more: Any) -> Any:
 )
 def test_calls_are_exact(client: FlaskClient, method: str, more: Any, values: int, gradients: int) -> None:
     told = estimated(client, method, **more)["estimate"]
-    assert told["model_evaluations"] == {"at_most": values, "expected": values, "least": values, "exact": True}
+    least = 3 * 4 if method == "kernel_shap" else values  # a budget may end it at four samples a row
+    assert told["model_evaluations"] == {"at_most": values, "expected": values, "least": least, "exact": True}
     assert told["gradient_evaluations"] == {"at_most": gradients, "expected": gradients, "least": gradients, "exact": True}
 
 
 def test_where_answers_decide_there_is_a_bound(client: FlaskClient) -> None:
     told = estimated(client, "kernel_shap", params={"samples": 100})["estimate"]["model_evaluations"]
-    assert (told["at_most"], told["least"], told["exact"]) == (300, 3 * (4 + 2), False)
+    assert (told["at_most"], told["least"], told["exact"]) == (300, 3 * 4, False)
     assert told["least"] < told["expected"] < told["at_most"]
 
 
@@ -113,8 +114,8 @@ def test_over_its_budget_a_job_is_refused_with_the_estimate(client: FlaskClient,
 
 
 def test_a_method_that_can_stop_early_is_held_against_its_least(client: FlaskClient) -> None:
-    assert submit(client, method="kernel_shap", budget=18).status_code == 202
-    assert submit(client, method="kernel_shap", budget=17).json["code"] == "over_budget"
+    assert submit(client, method="kernel_shap", budget=12).status_code == 202
+    assert submit(client, method="kernel_shap", budget=11).json["code"] == "over_budget"
 
 
 def test_a_deadline_that_is_hopeless_is_refused_once_that_is_known(
