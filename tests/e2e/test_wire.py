@@ -176,7 +176,7 @@ def test_an_image_file_and_a_label(stack: Stack) -> None:
     Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) * 4).save(file, "PNG")
     image = {"b64": base64.b64encode(file.getvalue()).decode(), "media_type": "image/png"}
     result = stack.result(stack.submit("cnn", "saliency", [image], target="c"))
-    assert result["explanations"][0]["target"] == {"output": "score", "index": 2, "label": "c"}
+    assert result["explanations"][0]["target"] == {"output": "score", "index": 2, "label": "c", "link": None}
     cut = {**image, "b64": base64.b64encode(file.getvalue()[:50]).decode()}
     assert stack.ended(stack.submit("cnn", "saliency", [cut]))["error"]["code"] == "input_undecodable"
 

@@ -99,7 +99,7 @@ def test_what_loading_has_shown_stands_above_what_the_file_shows(tmp_path: Path)
     assert verdicts.of(found.digest) is None
     verdicts.look([found])
     seen = verdicts.of(found.digest)
-    assert seen == Verdict(cannot={"trees": "the explained output is not an ensemble of trees: it is made by MatMul"})
+    assert seen == Verdict(cannot={"trees": "the explained output is not an ensemble of trees: it is made of the input itself"})
     verdicts.note(found.digest, Verdict(cannot={"gradients": "they differ"}, parity=0.5))
     (listed,) = offer_of(REGISTRY, [found], Settings(models=str(tmp_path)), verdicts.of).models
     assert {listed.methods[name].reason for name in GRADIENTS} == {

@@ -264,7 +264,7 @@ def test_trials_can_be_turned_off(settings: Settings) -> None:
     worker.start()
     try:
         assert worker.offer().models[0].verdict == Verdict(
-            cannot={"trees": "the explained output is not an ensemble of trees: it is made by MatMul"}
+            cannot={"trees": "the explained output is not an ensemble of trees: it is made of the input itself"}
         )
     finally:
         worker.stop()
