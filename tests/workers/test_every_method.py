@@ -55,6 +55,11 @@ FRUGAL: dict[str, dict[str, Any]] = {
     "guided_ig": {"max_steps": 12},
 }
 """Smaller budgets where the answer's goodness is not what is looked at."""
+FRUGAL |= {
+    name: {"max_steps": 40}
+    for name, plugin in discover().methods.items()
+    if name not in FRUGAL and any(param.name == "max_steps" for param in plugin.SPEC.params)
+}
 
 SAMPLED: dict[str, dict[str, Any]] = {
     "lime": {"features": "elements", "samples": 8},
