@@ -71,6 +71,7 @@ class Heartbeat:
     def start(self) -> None:
         """Publish once, so that the worker is seen before it takes work, and go on in the background."""
         self._publish()
+        self._arm()  # here, not in the thread: a job may hang before its first beat
         self._thread.start()
 
     def stop(self) -> None:
@@ -83,8 +84,7 @@ class Heartbeat:
     def _run(self) -> None:
         duty_s = 0.0
         while not self._stop.wait(min(BEAT_S, self._settings.heartbeat_s)):
-            # A thread of C, which needs no lock of the interpreter, ends the process when there is no beat for so long.
-            faulthandler.dump_traceback_later(self._silence_s, exit=True)
+            self._arm()
             try:
                 self._renew()
                 if time.monotonic() >= duty_s:
@@ -95,6 +95,10 @@ class Heartbeat:
             except Exception:  # the thread must outlive any fault: without it every lease of this worker is lost
                 log.exception("heartbeat_broke")
             self._watch()
+
+    def _arm(self) -> None:
+        """From now on a thread of C, which needs no lock of the interpreter, ends the process when no beat comes in time."""
+        faulthandler.dump_traceback_later(self._silence_s, exit=True)
 
     @property
     def _silence_s(self) -> float:
