@@ -12,7 +12,7 @@ from explainery.contract.job import Job
 from explainery.store.events import Place
 from explainery.store.hub import Listener
 from service.answers import accepted
-from service.openapi import stream_answers
+from service.openapi.answers import stream_answers
 from service.parts import Parts, parts
 from service.routes.explanations import known_id
 from service.streaming import MEDIA_TYPE, Stream, has_left, impatient, start_of

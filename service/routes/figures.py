@@ -13,7 +13,7 @@ from explainery.contract.model_card import ModelCard
 from explainery.contract.tensors import given_rows, result_document
 from service.answers import accepted
 from service.figures import encoded
-from service.openapi import figure_answers
+from service.openapi.answers import figure_answers
 from service.parts import Parts, parts
 from service.problems import result_missing
 from service.routes.explanations import known_id
