@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING
 from explainery.figures.subject import Piece, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 MOST_LETTERS = 60
 MINUS = "\N{MINUS SIGN}"
+PLAIN = 1e6
+"""Numbers below this are written without an exponent."""
 
 
 def number(value: float, digits: int = 4) -> str:
-    """Four significant digits, or as many as are asked for."""
+    """Four significant digits, or as many as are asked for; below a million all those before the point."""
     if not math.isfinite(value):
         return str(value)
-    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e").replace("-", MINUS)
+    written = f"{value:.{digits}g}"
+    if "e+" in written and abs(value) < PLAIN:
+        written = f"{value:.0f}"
+    return written.replace("e-0", "e-").replace("e+0", "e").replace("-", MINUS)
 
 
 def signed(value: float) -> str:
@@ -51,6 +56,12 @@ def scale_title(subject: Subject) -> str:
     return f"attribution, in {measure(subject)}" if subject.complete else "attribution"
 
 
+def colour_title(subject: Subject) -> str:
+    """What a scale of colours shows: only of shares of the output can it be said that they raise or lower it."""
+    signs = "blue raises, red lowers" if subject.contributes else "blue is positive, red is negative"
+    return f"{scale_title(subject)}: {signs}"
+
+
 def outcome(subject: Subject) -> str:
     """What was explained, as a phrase: `logit of "3"`."""
     target = subject.target
@@ -78,7 +89,16 @@ def feature_name(piece: Piece, place: int) -> str:
     if len(names) == piece.values.size:
         return str(names[place])
     index = np.unravel_index(place, piece.values.shape)
+    axes = piece.spec.layout[1:] if piece.spec and piece.spec.layout and piece.modality == "image" else ""
+    if len(axes) == len(index):
+        return _pixel({axis: int(part) for axis, part in zip(axes, index, strict=True)}, piece.values.shape[axes.find("C")])
     return f"{piece.layer or piece.input}[{', '.join(str(int(part)) for part in index)}]"
+
+
+def _pixel(place: Mapping[str, int], channels: int) -> str:
+    """A picture's element as one counts them, from the upper left; `place`: axis of the layout -> index."""
+    where = f"line {place['H'] + 1}, column {place['W'] + 1}"
+    return f"{where}, channel {place['C'] + 1}" if "C" in place and channels > 1 else where
 
 
 def feature_value(piece: Piece, place: int) -> str | None:
@@ -92,6 +112,21 @@ def feature_value(piece: Piece, place: int) -> str | None:
     elif given.size != piece.values.size:
         return None
     return None if place < 0 else _worded(piece, name, float(given.reshape(-1)[place]))
+
+
+def feature_unit(subject: Subject, name: str) -> str:
+    """The unit of a feature of that name, or "" where the card has none."""
+    for spec in subject.card.inputs if subject.card else ():
+        units = dict(zip(spec.features or (), spec.units or (), strict=False))
+        if units.get(name):
+            return units[name]
+    return ""
+
+
+def with_unit(subject: Subject, name: str, most: int = 40) -> str:
+    """A feature's name, shortened, and its unit."""
+    unit = feature_unit(subject, name)
+    return f"{short(name, most)} ({unit})" if unit else short(name, most)
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ def draw(subject: Subject) -> Figure:
         for number, each in enumerate(found, start=1)
         for change in each["changes"]
     )
-    reading = _reading(told, found)
+    reading = _reading(subject, told, found)
     title = f"{subject.model}, row {subject.row}: what would make it otherwise"
     shown = found[:MOST_COLUMNS]
     names = list(dict.fromkeys(str(change["feature"]) for each in shown for change in each["changes"]))
@@ -58,9 +58,9 @@ def _told(subject: Subject) -> Mapping[str, Any] | None:
     return found
 
 
-def _reading(told: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> str:
+def _reading(subject: Subject, told: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> str:
     first = found[0]
-    parts = [f"{words.short(str(change['feature']), 40)} {_step(change)}" for change in first["changes"][:3]]
+    parts = [f"{words.short(str(change['feature']), 40)} {_step(subject, change)}" for change in first["changes"][:3]]
     more = f" and {len(first['changes']) - 3} more" if len(first["changes"]) > 3 else ""
     others = f"; {len(found) - 1} more way{'s were' if len(found) > 2 else ' was'} found" if len(found) > 1 else ""
     return (
@@ -69,8 +69,9 @@ def _reading(told: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> str
     )
 
 
-def _step(change: Mapping[str, Any]) -> str:
-    return f"{_value(change['from'])} → {_value(change['to'])}"
+def _step(subject: Subject, change: Mapping[str, Any]) -> str:
+    unit = words.feature_unit(subject, str(change["feature"])) if _is_number(change["to"]) else ""
+    return f"{_value(change['from'])} → {_value(change['to'])} {unit}".rstrip()
 
 
 def _outcome(outcome: Mapping[str, Any]) -> str:
@@ -105,7 +106,7 @@ def _way(change: Mapping[str, Any]) -> str:
 def _chart(
     subject: Subject, told: Mapping[str, Any], shown: Sequence[Mapping[str, Any]], names: Sequence[str]
 ) -> dict[str, Any]:
-    lines = dict(zip(names, theme.distinct([_with_unit(subject, name) for name in names]), strict=True))
+    lines = dict(zip(names, theme.distinct([words.with_unit(subject, name) for name in names]), strict=True))
     heads = ["as it is", *(f"way {number}" for number in range(1, len(shown) + 1))]
     own = {str(change["feature"]): change["from"] for each in shown for change in each["changes"]}
     data = [_entry(lines[name], heads[0], own[name], KEPT) for name in names]
@@ -151,11 +152,3 @@ def _entry(line: str, head: str, value: Any, way: str) -> dict[str, Any]:
     text = WAYS.get(way, "") + (_value(value) if way != "outcome" else str(value))
     whole = repr(float(value)) if _is_number(value) else str(value)
     return {"line": line, "head": head, "text": text, "changed": way in WAYS, "said": f"{line}, {head}: {whole}; {way}"}
-
-
-def _with_unit(subject: Subject, name: str) -> str:
-    for spec in subject.card.inputs if subject.card else ():
-        units = dict(zip(spec.features or (), spec.units or (), strict=False))
-        if units.get(name):
-            return f"{words.short(name, 40)} ({units[name]})"
-    return words.short(name, 40)

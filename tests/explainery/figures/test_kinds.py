@@ -18,7 +18,7 @@ from explainery.contract.errors import FigureUnfit, RequestRefused, UnknownFigur
 from explainery.figures import render
 from explainery.figures.gallery import KINDS, best, draw, fitting
 from explainery.figures.page import page
-from explainery.figures.subject import read_subject
+from explainery.figures.subject import Subject, read_subject
 
 DRAWN = {
     "waterfall": pictured.patient, "bars": pictured.patient, "heatmap": pictured.digit, "tokens": pictured.sentence,
@@ -85,7 +85,41 @@ def test_curves_of_rows_have_their_mean_and_outputs_their_names() -> None:
     assert {row[0] for row in dependence.rows} == {"a", "b", "c"}
     assert ("c", "sex", "male", -4.0) in dependence.rows
     assert ("c", "age \N{MULTIPLICATION SIGN} sex", "50, male", -204.0) in dependence.rows
-    assert "\u201cc\u201d moves most along age: from \N{MINUS SIGN}320 at 80 to \N{MINUS SIGN}80 at 20." in dependence.reading
+    where = "from \N{MINUS SIGN}320 points at 80 years to \N{MINUS SIGN}80 points at 20 years"
+    assert f"\u201cc\u201d moves most along age: {where}." in dependence.reading
+
+
+def test_panels_say_what_the_output_is_once_a_line_and_whose_colour_is_whose_once() -> None:
+    panels = draw("curves", pictured.followed("ice")).spec["concat"]
+    titles = [panel["layer"][0]["encoding"]["y"]["title"] for panel in panels if "layer" in panel]
+    assert titles == ["y (points)", None]
+    lines = pictured.followed("partial_dependence")
+    told = {**(lines.report or {}), "curves": (lines.report or {})["curves"][:2]}
+    spec = draw("curves", dataclasses.replace(lines, report=told)).spec
+    assert spec["resolve"] == {"scale": {"color": "shared"}}
+
+
+def test_a_title_counts_what_it_has_no_room_for() -> None:
+    lines = pictured.followed("ice")
+    report = dict(lines.report or {})
+    long = "a name that takes all the room there is"
+    report["curves"] = [{**told, "features": [long] * len(told["features"])} for told in report["curves"]]
+    title = draw("curves", dataclasses.replace(lines, report=report)).title
+    assert title == "patients: each row along 3 features"
+
+
+@pytest.mark.parametrize("subject", [pictured.followed("ice"), pictured.ascended()])
+def test_maps_of_no_layer_are_no_activations(subject: Subject) -> None:
+    assert "activations" not in fitting(subject)
+    assert "activations" in fitting(pictured.single_map())
+
+
+@pytest.mark.parametrize("subject", [pictured.patient(), pictured.digit()])
+def test_what_neither_raises_nor_lowers_is_not_said_to(subject: Subject) -> None:
+    kind = "bars" if subject.card is pictured.TABLE else "heatmap"
+    shares, slopes = (render.svg(draw(kind, dataclasses.replace(subject, contributes=yes))).decode() for yes in (True, False))
+    assert any(said in shares for said in ("raises the output", "blue raises"))
+    assert not any(said in slopes for said in ("raises the output", "blue raises", "speak for it"))
 
 
 def test_changes_are_those_of_the_row() -> None:
@@ -93,7 +127,7 @@ def test_changes_are_those_of_the_row() -> None:
     assert figure.rows == (
         (1, "age", 54.0, 50.5, "falls"), (2, "sex", "female", "male", "is another"), (2, "age", 54.0, 55.0, "rises")
     )  # fmt: skip
-    assert figure.reading == "The row is no (0.25); with age 54 → 50.5 it would be yes (0.25); 1 more way was found."
+    assert figure.reading == "The row is no (0.25); with age 54 → 50.5 years it would be yes (0.25); 1 more way was found."
     assert figure.notes == ("2 of 3 were found.",)
     with pytest.raises(FigureUnfit, match="no counterfactual of this row was found"):
         draw("changes", pictured.otherwise(row=0))
