@@ -67,6 +67,8 @@ class Subject:
     card: ModelCard | None = None
     notes: tuple[str, ...] = field(default=())
     head: int | None = None
+    checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the checks of its quality found, by name."""
     contributes: bool = True
     """Whether the numbers are shares of the output, with their sign, and not slopes or sizes."""
 
@@ -118,6 +120,7 @@ def read_subject(
         card=card,
         notes=tuple(quality.get("notes") or ()),
         head=head,
+        checks=quality.get("checks") or {},
         contributes=contributes,
     )
 

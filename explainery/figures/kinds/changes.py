@@ -8,6 +8,7 @@ from typing import Any
 from explainery.figures import theme, words
 from explainery.figures.colours import INK
 from explainery.figures.figure import Cell, Figure
+from explainery.figures.outcomes import outcome_of
 from explainery.figures.subject import Subject
 
 NAME, TITLE = "changes", "A row beside its counterfactuals, and which values change"
@@ -64,24 +65,14 @@ def _reading(subject: Subject, told: Mapping[str, Any], found: Sequence[Mapping[
     more = f" and {len(first['changes']) - 3} more" if len(first["changes"]) > 3 else ""
     others = f"; {len(found) - 1} more way{'s were' if len(found) > 2 else ' was'} found" if len(found) > 1 else ""
     return (
-        f"The row is {_outcome(told['outcome'])}; with {words.listed(parts)}{more} "
-        f"it would be {_outcome(first['outcome'])}{others}."
+        f"The row is {outcome_of(told['outcome'])}; with {words.listed(parts)}{more} "
+        f"it would be {outcome_of(first['outcome'])}{others}."
     )
 
 
 def _step(subject: Subject, change: Mapping[str, Any]) -> str:
     unit = words.feature_unit(subject, str(change["feature"])) if _is_number(change["to"]) else ""
     return f"{_value(change['from'])} → {_value(change['to'])} {unit}".rstrip()
-
-
-def _outcome(outcome: Mapping[str, Any]) -> str:
-    """A class with its number, or the number itself."""
-    values, index = outcome.get("values") or [], outcome.get("index")
-    number = words.number(float(values[index if index is not None and index < len(values) else 0])) if values else ""
-    label = outcome.get("label")
-    if label is None:
-        return number if index is None else f"class {index} ({number})"
-    return f"{words.short(str(label), 40)} ({number})"
 
 
 def _value(value: Any) -> str:
@@ -115,7 +106,7 @@ def _chart(
         for name in names:
             way = _way(changed[name]) if name in changed else KEPT
             data.append(_entry(lines[name], head, changed[name]["to"] if name in changed else own[name], way))
-    outcomes = [_outcome(told["outcome"]), *(_outcome(each["outcome"]) for each in shown)]
+    outcomes = [outcome_of(told["outcome"]), *(outcome_of(each["outcome"]) for each in shown)]
     data += [_entry("outcome", head, text, "outcome") for head, text in zip(heads, outcomes, strict=True)]
     order = [*lines.values(), "outcome"]
     x = {

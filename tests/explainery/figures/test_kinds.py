@@ -24,6 +24,8 @@ DRAWN = {
     "waterfall": pictured.patient, "bars": pictured.patient, "heatmap": pictured.digit, "tokens": pictured.sentence,
     "series": pictured.waves, "layers": pictured.reported, "activations": pictured.activated, "picture": pictured.ascended,
     "attention": pictured.attended, "curves": pictured.followed, "changes": pictured.otherwise, "importance": pictured.shuffled,
+    "interactions": pictured.paired, "removal": pictured.removed,
+    "rule": lambda: pictured.ruled({"feature": "age", "low": 30.0}),
 }  # fmt: skip
 
 
@@ -51,9 +53,9 @@ def test_every_kind_is_drawn_in_every_form(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("layers",)])
 def test_auto_takes_what_says_most(kind: str) -> None:
-    expected = "waterfall" if kind == "bars" else "attention" if kind == "attention" else kind
+    others = {"bars": "waterfall", "attention": "tokens", "interactions": "bars", "removal": "bars"}
     subject = DRAWN[kind]()
-    assert best(subject) == ("tokens" if kind == "attention" else expected)
+    assert best(subject) == others.get(kind, kind)
     assert kind in fitting(subject)
 
 
@@ -143,6 +145,41 @@ def test_importance_says_what_grows_and_what_does_not() -> None:
         "it grows most when shuffling body mass index (+2 ± 0.12) and age (+0.5 ± 0.12)."
     )
     assert draw("importance", pictured.shuffled(-0.5, 0.0)).reading.endswith("shuffling no feature makes it grow.")
+
+
+def test_a_rule_is_said_with_its_units() -> None:
+    age, sex = {"feature": "age", "low": 30.25, "high": 54.0}, {"feature": "sex", "equals": "male"}
+    figure = draw("rule", pictured.ruled(age, sex))
+    assert figure.reading == (
+        "With age above 30.25, at most 54 years and sex = male the outcome is yes in at least 97.5% of the rows tried, "
+        "at a confidence of 0.99; the rule covers 12.5% of the data."
+    )
+    assert figure.rows == (("age", 30.25, 54.0, None), ("sex", None, None, "male"))
+    assert figure.notes == ("Searched for long.",)
+    assert draw("rule", pictured.ruled(label=None)).reading.startswith(
+        "Whatever the features are, the outcome stays near class 1"
+    )
+    assert "and 3 more the" in draw("rule", pictured.ruled(*[age] * 7)).reading
+
+
+def test_removal_is_told_beside_random_orders() -> None:
+    figure = draw("removal", pictured.removed())
+    assert figure.rows == (
+        ("deletion", 0.0, 8.0), ("deletion", 0.5, 2.0), ("deletion", 1.0, 1.0),
+        ("insertion", 0.0, 1.0), ("insertion", 0.5, 7.0), ("insertion", 1.0, 8.0),
+    )  # fmt: skip
+    assert "from 8 to 1 as features are taken away, over an area of 3.25 (random orders: 4.5 ± 0.25)" in figure.reading
+    with pytest.raises(FigureUnfit, match="deletion"):
+        draw("removal", pictured.patient())
+
+
+def test_pairs_are_named_and_what_is_next_to_nothing_is_written_as_nothing() -> None:
+    figure = draw("interactions", pictured.paired())
+    assert figure.rows[:2] == (("age", "sex", -0.5), ("sex", "weight", 0.25))
+    assert figure.rows[3:] == (("age", None, 3.0), ("sex", None, 1.0), ("weight", None, 0.125))
+    written = [text.text for text in pictured.tree_of(render.svg(figure)).iter("{http://www.w3.org/2000/svg}text")]
+    assert written.count("0") == 2
+    assert written.count("\N{MINUS SIGN}0.5") == 2
 
 
 class Text(HTMLParser):
