@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from explainery.figures.places import place_name
 from explainery.figures.subject import Piece, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 MOST_LETTERS = 60
 MINUS = "\N{MINUS SIGN}"
@@ -88,17 +89,9 @@ def feature_name(piece: Piece, place: int) -> str:
     names = piece.features or (piece.spec.features if piece.spec else None) or ()
     if len(names) == piece.values.size:
         return str(names[place])
-    index = np.unravel_index(place, piece.values.shape)
-    axes = piece.spec.layout[1:] if piece.spec and piece.spec.layout and piece.modality == "image" else ""
-    if len(axes) == len(index):
-        return _pixel({axis: int(part) for axis, part in zip(axes, index, strict=True)}, piece.values.shape[axes.find("C")])
-    return f"{piece.layer or piece.input}[{', '.join(str(int(part)) for part in index)}]"
-
-
-def _pixel(place: Mapping[str, int], channels: int) -> str:
-    """A picture's element as one counts them, from the upper left; `place`: axis of the layout -> index."""
-    where = f"line {place['H'] + 1}, column {place['W'] + 1}"
-    return f"{where}, channel {place['C'] + 1}" if "C" in place and channels > 1 else where
+    index = [int(part) for part in np.unravel_index(place, piece.values.shape)]
+    layout = piece.spec.layout if piece.spec and piece.layer is None else None
+    return place_name(piece.layer or piece.input, index, piece.values.shape, layout)
 
 
 def feature_value(piece: Piece, place: int) -> str | None:
