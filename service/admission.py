@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from explainery.contract.effort import MOST
 from explainery.contract.estimate import Estimate
-from explainery.contract.job import DEFAULT_TENANT, JobRequest, JobSpec, ModelRef, Priority
+from explainery.contract.job import DEFAULT_TENANT, Baseline, JobRequest, JobSpec, ModelRef, Priority
 from service.baselines import Stored, no_backgrounds
 from service.checked import Checked, LayersOf, check
 from service.estimating import Asked, PastOf, estimate_of, nothing
@@ -65,7 +66,7 @@ def _asked(checked: Checked, priority: Priority, shelf: Shelf, terms: Terms) -> 
         choice=checked.choice,
         rows=checked.rows,
         targets=checked.target,
-        backgrounds=_baselines_of_a_row(checked),
+        backgrounds=backgrounds_of(checked.baseline, checked.backgrounds),
         priority=priority,
         device=terms.device,
         checks=tuple((shelf.checks[order.check], order.params) for order in checked.quality),
@@ -73,12 +74,11 @@ def _asked(checked: Checked, priority: Priority, shelf: Shelf, terms: Terms) -> 
     )
 
 
-def _baselines_of_a_row(checked: Checked) -> int | None:
-    """How many there are; None where only a worker can tell."""
-    baseline = checked.baseline
+def backgrounds_of(baseline: Baseline, arrays: Mapping[str, NDArray[Any]]) -> int | None:
+    """How many baselines each row has; None where only a worker can tell."""
     if baseline.kind != "background":
         return 1
-    sizes = [len(array) for name, array in checked.backgrounds.items() if name.startswith("background/")]
+    sizes = [len(array) for name, array in arrays.items() if name.startswith("background/")]
     fewer = [limit for limit in (baseline.neighbours, baseline.summarise) if limit is not None]
     return min([max(sizes), *fewer]) if sizes else None
 
