@@ -134,8 +134,10 @@ def _framed_first(spec: MethodSpec, card: ModelCard, targets: tuple[Target, ...]
 
 
 def _prices(of_method: Sequence[Run], of_model: Sequence[Run], runtime: str) -> tuple[pace.Prices, Basis, int]:
-    """Prices of the nearest runs there are, what they are of, and how many. Of a model, first runs are better than none."""
-    of_model = pace.warm(of_model) or of_model
+    """Prices of the nearest runs there are, what they are of, and how many.
+
+    First runs are among those of the model: they say more of a method that has not run than many runs of one other method.
+    """
     above = pace.fit(of_model, pace.prior(runtime))
     if of_method:
         return pace.fit(of_method, above), "method", len(of_method)
