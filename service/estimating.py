@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from explainery.contract.errors import OverBudget
 from explainery.contract.estimate import Basis, Estimate, Run
 from explainery.contract.job import DEFAULT_TENANT, JobSpec, ModelRef, Priority, Target
 from explainery.contract.model_card import ModelCard
+from explainery.contract.needed import likely_share
 from explainery.contract.row_sizes import RowSizes
 from explainery.contract.sampling import SAMPLES, samples_param
 from explainery.store.runs import Kind, Past
@@ -56,18 +57,19 @@ def estimate_of(asked: Asked, past_of: PastOf) -> Estimate:
     model = ModelRef(name=entry.name, version=str(entry.version), digest=entry.digest)
     past = past_of(Kind(model, asked.device, spec.name, sizes.key, asked.tenant))
     samples, runs_more = effort_of_checks(spec, asked.checks)
-    counts = _counts(asked, sizes, pace.likely_share(past.of_method))
+    counts = _counts(asked, sizes, past.of_method)
     if asked.checks:
         counts = checked(counts, samples * asked.rows.count, runs_more)
-    prices, basis, runs = _prices(past, entry.runtime)
+    warm = pace.warm(past.of_method)
+    prices, basis, runs = _prices(warm, past.of_model, entry.runtime)
     values, gradients = counts.values, counts.gradients
     expected = Run(values=values.expected, gradients=gradients.expected, rows=asked.rows.count, seconds=0.0)
     need = entry.verdict.need_bytes if entry.verdict else None
     return Estimate(
         model_evaluations=values,
         gradient_evaluations=gradients,
-        seconds=round(pace.like(prices, past.of_method, expected), 6),
-        least_seconds=round(pace.like(prices, past.of_method, expected.model_copy(update=_least(counts))), 6),
+        seconds=round(pace.like(prices, warm, expected), 6),
+        least_seconds=round(pace.like(prices, warm, expected.model_copy(update=_least(counts))), 6),
         seconds_from=basis,
         runs=runs,
         memory_bytes=need_of(asked.rows) + (need or 0) or None,
@@ -100,7 +102,7 @@ def check_cost(job: JobSpec, most: int) -> None:
         raise OverBudget(detail, estimate.model_dump(mode="json"), "deadline_s")
 
 
-def _counts(asked: Asked, sizes: RowSizes, share: float | None) -> Counts:
+def _counts(asked: Asked, sizes: RowSizes, past: Sequence[Run]) -> Counts:
     spec, params = asked.choice.spec, asked.choice.params
     counted = None
     if spec.calls is not None:
@@ -111,7 +113,11 @@ def _counts(asked: Asked, sizes: RowSizes, share: float | None) -> Counts:
             one_baseline=spec.one_baseline,
             framed_first=_framed_first(spec, asked.entry.card, asked.targets),
         )
-        counted = count(spec.calls, setting, sizes.look_up(params), 0.5 if share is None else share)
+        counted = count(spec.calls, setting, sizes.look_up(params))
+        most = None if counted is None else counted.at_most
+        share = None if most is None else likely_share(past, most, asked.rows.count)
+        if share is not None:
+            counted = count(spec.calls, setting, sizes.look_up(params), share)
         few = samples_param(spec)
         if counted is not None and few is not None:  # it can end at any time, with what it knows by then
             sparing = count(spec.calls, setting, sizes.look_up(params | {SAMPLES: int(few.minimum or 1)}), 0.0)
@@ -127,12 +133,15 @@ def _framed_first(spec: MethodSpec, card: ModelCard, targets: tuple[Target, ...]
     return spec.asks != ("internals",) or not known
 
 
-def _prices(past: Past, runtime: str) -> tuple[pace.Prices, Basis, int]:
-    """The prices of the nearest runs there are, what they are of, and how many."""
-    of_model = pace.fit(past.of_model, pace.prior(runtime))
-    if past.of_method:
-        return pace.fit(past.of_method, of_model), "method", len(past.of_method)
-    return of_model, ("model" if past.of_model else "prior"), len(past.of_model)
+def _prices(of_method: Sequence[Run], of_model: Sequence[Run], runtime: str) -> tuple[pace.Prices, Basis, int]:
+    """Prices of the nearest runs there are, what they are of, and how many.
+
+    First runs are among those of the model: they say more of a method that has not run than many runs of one other method.
+    """
+    above = pace.fit(of_model, pace.prior(runtime))
+    if of_method:
+        return pace.fit(of_method, above), "method", len(of_method)
+    return above, ("model" if of_model else "prior"), len(of_model)
 
 
 def _least(counts: Counts) -> dict[str, int]:

@@ -13,13 +13,12 @@ from explainery.contract.job import JobError
 from explainery.settings import Settings
 from explainery.store.bell import ANYBODY
 from explainery.store.jobs import Advance, Claim, JobStore, Limits, Sizes
-from explainery.store.runs import RunStore
 from workers.batch import Batch
 from workers.governor import Governor
 from workers.hands import Hands
 from workers.models import ModelCache
 from workers.partial import partial_of
-from workers.past_runs import note_run, send_runs
+from workers.past_runs import PastRuns
 from workers.registry import Registry
 from workers.work import Work
 
@@ -59,7 +58,7 @@ class Engine:
         registry: Registry,
         models: ModelCache,
         bell: Bell,
-        runs: RunStore | None = None,
+        runs: PastRuns | None = None,
     ) -> None:
         self._settings = settings
         self._worker = worker
@@ -113,7 +112,7 @@ class Engine:
                 busy_until = time.monotonic()
             elif sleeping:
                 if self._runs is not None:
-                    send_runs(self._runs)
+                    self._runs.send()
                 return
             else:
                 time.sleep(PAUSE_S)
@@ -245,7 +244,7 @@ class Engine:
         )
         self.hands.put_down(work.id)
         if written and self._runs is not None:
-            note_run(self._runs, work, self._models.device)
+            self._runs.note(work)
         log.info("job_succeeded" if written else "job_stale", job_id=work.id, request_id=claim.spec.request_id)
 
     def _keep_answers(self, work: Work) -> None:

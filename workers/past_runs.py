@@ -1,6 +1,8 @@
-"""What a job took, noted for the estimates of the next ones."""
+"""What jobs took, noted for the estimates of the next ones."""
 
 from __future__ import annotations
+
+from collections import OrderedDict
 
 import structlog
 
@@ -11,40 +13,56 @@ from workers.work import Work
 
 log = structlog.get_logger()
 
+REMEMBERED = 4096
+"""Kinds of jobs that a worker knows to have run."""
 
-def note_run(runs: RunStore, work: Work, device: str) -> None:
-    """Note a job that has succeeded; notes are sent a few times a second. One that entered without an estimate is not noted."""
-    job = work.claim.spec
-    if job.estimate is None:
-        return
-    kind = Kind(job.model, device, job.method, job.estimate.shape, job.tenant)
-    runs.note(
-        kind,
-        Run(
+
+class PastRuns:
+    """The notes of one worker. Redis may be away: they are lost then, and nothing else."""
+
+    def __init__(self, runs: RunStore, device: str) -> None:
+        self._runs = runs
+        self._device = device
+        self._ran: OrderedDict[Kind, None] = OrderedDict()
+
+    def note(self, work: Work) -> None:
+        """Note a job that has succeeded, to be sent with the next ones. One that entered without an estimate is not noted."""
+        job = work.claim.spec
+        if job.estimate is None:
+            return
+        kind = Kind(job.model, self._device, job.method, job.estimate.shape, job.tenant)
+        run = Run(
             values=work.model_evaluations,
             gradients=work.gradient_evaluations,
             rows=job.rows,
             seconds=max(work.compute_s + work.between_s, 1e-6),
-            share=_share(work),
-        ),
-    )
-    if runs.due():
-        send_runs(runs)
+            most=_most(work),
+            cold=self._is_first(kind),
+        )
+        self._runs.note(kind, run)
+        if self._runs.due():
+            self.send()
+
+    def send(self) -> None:
+        """Send what was noted."""
+        try:
+            self._runs.send()
+        except StoreUnavailable:
+            log.info("runs_not_noted")
+
+    def _is_first(self, kind: Kind) -> bool:
+        first = kind not in self._ran
+        self._ran[kind] = None
+        self._ran.move_to_end(kind)
+        if len(self._ran) > REMEMBERED:
+            self._ran.popitem(last=False)
+        return first
 
 
-def send_runs(runs: RunStore) -> None:
-    """Send what was noted. Redis may be away: the notes are lost then, and nothing else."""
-    try:
-        runs.send()
-    except StoreUnavailable:
-        log.info("runs_not_noted")
-
-
-def _share(work: Work) -> float | None:
-    """Of the most calls that the job might have taken, what it took; None where that was known, or not known at all."""
+def _most(work: Work) -> int | None:
+    """The calls that the method might have taken; None where they were known, or not known at all, or others came with them."""
     estimate = work.claim.spec.estimate
-    counts = (estimate.model_evaluations, estimate.gradient_evaluations) if estimate else ()
-    if not any(not count.exact and count.at_most for count in counts):
+    if estimate is None or work.claim.spec.quality:
         return None
-    most = sum(count.at_most or 0 for count in counts)
-    return min(1.0, (work.model_evaluations + work.gradient_evaluations) / max(1, most))
+    counts = (estimate.model_evaluations, estimate.gradient_evaluations)
+    return estimate.at_most if any(not count.exact for count in counts) else None

@@ -27,13 +27,14 @@ from explainery.store.jobs import JobStore
 from explainery.store.layers import LayerStore
 from explainery.store.runs import RunStore
 from explainery.store.verdicts import VerdictStore
-from workers.device import device_of, resident_bytes, threads_of
+from workers.device import device_of, one_thread_for_numpy, resident_bytes, threads_of
 from workers.engine import Engine
 from workers.footprint import installed
 from workers.heartbeat import Heartbeat, Ledger
 from workers.leaving import asked, at_once
 from workers.models import ModelCache
 from workers.offering import offer_of
+from workers.past_runs import PastRuns
 from workers.plugins import Place
 from workers.registry import discover
 from workers.repository import Found, Repository
@@ -55,6 +56,7 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         settings = dataclasses.replace(settings, threads=threads_of(settings))
         torch.set_num_threads(settings.threads)
+        one_thread_for_numpy()
         self._settings = settings
         self.id = worker_id()
         self._device = device_of(settings)
@@ -77,7 +79,15 @@ class Worker:
             self._verdicts.admit,
         )
         self._bell = Bell(settings)
-        self._engine = Engine(settings, self.id, self._store, self._registry, self._models, self._bell, RunStore(redis))
+        self._engine = Engine(
+            settings,
+            self.id,
+            self._store,
+            self._registry,
+            self._models,
+            self._bell,
+            PastRuns(RunStore(redis), self._models.device),
+        )
         self._room_bytes = settings.job_bytes or installed(self._device).host // 4 // settings.workers
         self._offer: tuple[float, Offer] | None = None
         self._told: set[tuple[str, int, str | None]] = set()

@@ -51,10 +51,15 @@ class Estimate(Frozen):
 
 
 class Run(Frozen):
-    """A job that has ended, in figures. `share`: of the most calls that it might have taken; None where that was not known."""
+    """A job that has ended, in figures.
+
+    `most`: calls it might have taken; None where the number was known before, or not known at all. `cold`: the first of its
+    kind in its process, which paid for what is made once: imports, tables, plans.
+    """
 
     values: int
     gradients: int
     rows: int
     seconds: float
-    share: float | None = None
+    most: int | None = None
+    cold: bool = False

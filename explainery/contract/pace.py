@@ -80,10 +80,9 @@ def like(prices: Prices, runs: Sequence[Run], asked: Run) -> float:
     return seconds(prices, asked)
 
 
-def likely_share(runs: Sequence[Run]) -> float | None:
-    """Of the most calls a run might take, what runs took: the middle one; None when there are none."""
-    shares = sorted(run.share for run in runs if run.share is not None)
-    return shares[len(shares) // 2] if shares else None
+def warm(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """The runs that did not pay for what a process makes once."""
+    return tuple(run for run in runs if not run.cold)
 
 
 def _scaled(runs: Sequence[Run], above: Prices) -> Prices:

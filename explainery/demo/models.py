@@ -151,7 +151,7 @@ def _weights(model: Any) -> bytes:
 def _one_thread() -> Iterator[None]:
     """Networks this small train fastest on one thread: on several, most of the time goes into waiting for each other."""
     import torch
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn, without types
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -137,20 +137,21 @@ class RunStore:
 
 
 def _written(run: Run) -> str:
-    share = "" if run.share is None else f"{run.share:.4f}"
-    return f"{run.values} {run.gradients} {run.rows} {run.seconds:.7g} {share}"
+    most = "" if run.most is None else run.most
+    return f"{run.values} {run.gradients} {run.rows} {run.seconds:.7g} {most} {run.cold:d}"
 
 
 def _runs(texts: Any) -> Iterator[Run]:
     """Runs as they were written; what a newer worker writes in another form is left out."""
     for text in texts:
         parts = text.decode().split(" ")
-        if len(parts) == 5:
-            values, gradients, rows, seconds, share = parts
+        if len(parts) == 6:
+            values, gradients, rows, seconds, most, cold = parts
             yield Run(
                 values=int(values),
                 gradients=int(gradients),
                 rows=int(rows),
                 seconds=float(seconds),
-                share=float(share) if share else None,
+                most=int(most) if most else None,
+                cold=cold == "1",
             )

@@ -9,7 +9,7 @@ from uuid import uuid4
 from explainery.settings import Settings
 
 QUEUE = "explainery"
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 _TUNING = {
     # Threads that spin while they wait make small models 15 times slower as soon as anything else wants a core.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -56,3 +58,21 @@ def test_memory_running_out_is_told_from_other_faults() -> None:
     assert ran_out_of_memory(refused.value)
     assert not ran_out_of_memory(RuntimeError("shapes cannot be multiplied"))
     assert not ran_out_of_memory(ValueError("can't allocate memory"))
+
+
+def test_numpy_solves_on_one_thread_unless_the_operator_says_otherwise() -> None:
+    script = (
+        "import scipy.linalg; from threadpoolctl import threadpool_info; from workers.device import one_thread_for_numpy;"
+        "before = {each['num_threads'] for each in threadpool_info() if each['prefix'] == 'libscipy_openblas'};"
+        "one_thread_for_numpy();"
+        "print(before, {each['num_threads'] for each in threadpool_info() if each['prefix'] == 'libscipy_openblas'})"
+    )
+
+    def told(**also: str) -> str:
+        environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"} | also
+        return subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert told().split(" {")[1].strip() == "1}"
+    assert told(OPENBLAS_NUM_THREADS="2") == "{2} {2}\n"

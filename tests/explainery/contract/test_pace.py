@@ -12,8 +12,8 @@ from explainery.contract.estimate import Run
 ABOVE = (2e-3, 1e-4, 3e-4, 5e-4)
 
 
-def run(values: int, gradients: int = 0, rows: int = 1, seconds: float = 0.0, share: float | None = None) -> Run:
-    return Run(values=values, gradients=gradients, rows=rows, seconds=seconds, share=share)
+def run(values: int, gradients: int = 0, rows: int = 1, seconds: float = 0.0) -> Run:
+    return Run(values=values, gradients=gradients, rows=rows, seconds=seconds)
 
 
 def at(prices: pace.Prices, asked: Run, noise: float = 1.0) -> Run:
@@ -67,6 +67,6 @@ def test_no_price_is_negative() -> None:
     assert min(pace.fit(runs, ABOVE)) >= 0
 
 
-def test_the_share_of_the_most_is_the_middle_one() -> None:
-    assert pace.likely_share([]) is None
-    assert pace.likely_share([run(1), run(1, share=0.9), run(1, share=0.1), run(1, share=0.3)]) == 0.3
+def test_first_runs_of_a_process_are_told_apart() -> None:
+    runs = [run(1), run(2).model_copy(update={"cold": True}), run(3)]
+    assert [each.values for each in pace.warm(runs)] == [1, 3]

@@ -16,8 +16,8 @@ MODEL = ModelRef(name="digits", version="1", digest="sha256:" + "a" * 64)
 KIND = Kind(MODEL, "cpu", "lime", "x:4")
 
 
-def run(values: int, share: float | None = None) -> Run:
-    return Run(values=values, gradients=3, rows=2, seconds=0.25, share=share)
+def run(values: int, most: int | None = None) -> Run:
+    return Run(values=values, gradients=3, rows=2, seconds=0.25, most=most)
 
 
 @pytest.fixture
@@ -32,12 +32,12 @@ def test_nothing_is_known_before_anything_ran(runs: RunStore) -> None:
 
 def test_runs_come_back_the_newest_first(runs: RunStore, ledger: Any) -> None:
     for values in (1, 2):
-        runs.note(KIND, run(values, share=0.5))
+        runs.note(KIND, run(values, most=500))
     runs.note(Kind(MODEL, "cpu", "rise", "x:4"), run(3))
     runs.send()
     past = RunStore(ledger.redis).past(KIND)
-    assert past.of_method == (run(2, 0.5), run(1, 0.5))
-    assert past.of_model == (run(3), run(2, 0.5), run(1, 0.5))
+    assert past.of_method == (run(2, 500), run(1, 500))
+    assert past.of_model == (run(3), run(2, 500), run(1, 500))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_lists_are_bounded_and_expire(runs: RunStore, ledger: Any) -> None:
 
 
 def test_a_note_of_a_newer_form_is_left_out(runs: RunStore, ledger: Any) -> None:
-    ledger.redis.lpush(key("runs", KIND.names[0]), "1 2 3 4 5 6 7", "4 3 2 0.25 ")
+    ledger.redis.lpush(key("runs", KIND.names[0]), "1 2 3 4 5 6 7", "4 3 2 0.25  0")
     assert runs.past(KIND).of_method == (run(4),)
 
 
