@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -10,12 +10,9 @@ import click
 from explainery.cli.printing import plain, print_table
 from explainery.contract.model_card import ModelCard
 from explainery.contract.result import Result
-from explainery.figures.gallery import kind_of
-from explainery.figures.subject import read_subject
+from explainery.figures.sentences import sentences
 
 _ROWS = 10
-_OF_ROWS = ("rule", "changes")
-"""Figures of single rows, whose sentence says what was found."""
 
 
 def print_report(result: Result, card: Mapping[str, Any]) -> None:
@@ -25,29 +22,12 @@ def print_report(result: Result, card: Mapping[str, Any]) -> None:
     click.echo(plain(str(report.get("text", ""))))
     for finding in report.get("findings", ()):
         click.echo(f"  {plain(str(finding['kind']))}: {plain(str(finding['text']))}")
-    for line in _rows(result, ModelCard.model_validate(card) if card else None):
+    for line in sentences(result, ModelCard.model_validate(card) if card else None, _ROWS):
         click.echo(f"\n{plain(line)}")
     if all("importance" in each for each in report.get("features") or [{}]):
         largest = sorted(report["features"], key=lambda told: -told["importance"])
         click.echo()
         print_table(("feature", "importance", "standard error"), map(_importance, largest))
-
-
-def _rows(result: Result, card: ModelCard | None) -> Iterator[str]:
-    """A sentence for each of the first rows, where the report speaks of rows."""
-    report = result.report or {}
-    rows = report.get("rows")
-    told = rows if isinstance(rows, list) else []
-    document = {"model": {"name": result.model.name}, "method": result.method, "explanations": [], "report": report}
-    for row in range(min(len(told), _ROWS)):
-        subject = read_subject(document, row, card)
-        kinds = [kind for kind in map(kind_of, _OF_ROWS) if kind.unfit(subject) is None]
-        notes = (told[row].get("quality") or {}).get("notes") or ()
-        said = [figure.reading for figure in (kind.draw(subject) for kind in kinds)]
-        if said or notes:
-            yield f"row {row}: {' '.join([*said, *map(str, notes)])}"
-    if len(told) > _ROWS:
-        yield f"{len(told) - _ROWS} more rows; see all with --json or --output"
 
 
 def _importance(told: Mapping[str, Any]) -> tuple[str, str, str]:

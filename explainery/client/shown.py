@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from explainery.figures.colours import LOWERS, RAISES
+from explainery.figures.sentences import sentences
 
 if TYPE_CHECKING:
     from explainery.client.outcome import ExplanationResult
@@ -24,8 +25,8 @@ def html_of(result: ExplanationResult) -> str:
     about = result.result
     title = f"{about.model.name}@{about.model.version}, {about.method}"
     if not result.explanations:
-        text = str((about.report or {}).get("text", ""))
-        return f"<div><b>{escape(title)}</b><br>{escape(text)}</div>"
+        lines = [str((about.report or {}).get("text", "")), *sentences(about, None, ROWS)]
+        return f"<div><b>{escape(title)}</b>{''.join(f'<br>{escape(line)}' for line in lines)}</div>"
     count = len(result.explanations)
     shown = "" if count <= ROWS else f", of which the first {ROWS} are shown"
     rows = "".join(_row(result, number) for number in range(min(count, ROWS)))

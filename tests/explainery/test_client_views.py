@@ -6,6 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -170,6 +171,18 @@ def test_notebooks_show_names_and_run_nothing():
     assert page.attributes <= {"style"}
     assert page.text.count(HOSTILE) >= 4 * 5  # label, feature, note and index of the first five rows
     assert "7 rows, of which the first 5 are shown" in page.text
+
+
+def test_notebooks_tell_rows_of_a_report_in_a_sentence():
+    rule = [{"feature": HOSTILE, "low": 30.0, "high": None, "equals": None}]
+    row = {"outcome": {"label": "yes", "values": [1.0]}, "rule": rule, "precision": 0.95, "coverage": 0.5}
+    single = made([[vector("x", 1.0)]])
+    report = {"text": "In short.", "rows": [row] * 7}
+    told = replace(single, result=single.result.model_copy(update={"explanations": (), "method": "anchors", "report": report}))
+    page = Tags(told._repr_html_())
+    assert page.tags <= {"div", "b", "br"}
+    assert page.text.count("the outcome is yes in at least 95.0% of the rows tried") == 5
+    assert "2 more rows" in page.text
 
 
 def test_notebooks_have_the_colours_of_figures():

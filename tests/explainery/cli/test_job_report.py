@@ -46,7 +46,7 @@ def test_rules_are_told_without_units_where_no_card_is_known(capsys: pytest.Capt
     row = {"row": 0, "outcome": YES, "rule": rule, "precision": 0.95, "coverage": 0.5}
     lines = told("anchors", {"rows": [row] * 12, "confidence": 0.9}, capsys, card={})
     assert lines[1].startswith("row 0: With age above 30 the outcome is yes in at least 95.0% of the rows tried")
-    assert lines[-1] == "2 more rows; see all with --json or --output"
+    assert lines[-1] == "2 more rows"
 
 
 def test_features_are_told_with_the_most_important_first(capsys: pytest.CaptureFixture[str]):
