@@ -109,13 +109,19 @@ local function charge(tenant, us)
   redis.call('PEXPIRE', spent_name(tenant), 2 * 86400000)
 end
 
--- From now on so many bytes are stored for a job.
+-- From now on so many bytes are stored for a job, or a file.
 local function hold_bytes(id, tenant, bytes)
   local said = redis.call('HGET', key('stored'), id)
   local before = tonumber(said or 0)
   if bytes == before then return end
   if bytes > 0 then redis.call('HSET', key('stored'), id, bytes) else redis.call('HDEL', key('stored'), id) end
   add('stored_of', tenant, bytes - before)
+end
+
+-- Whether a tenant may store so many bytes for a job or a file, what is held for that already counted once. most: 0 is any number.
+local function room_for(id, tenant, bytes, most)
+  local before = tonumber(redis.call('HGET', key('stored'), id) or 0)
+  return most == 0 or tonumber(redis.call('HGET', key('stored_of'), tenant) or 0) - before + bytes <= most
 end
 
 local function open_account(job)
