@@ -25,7 +25,7 @@ def note_run(runs: RunStore, work: Work, device: str) -> None:
             gradients=work.gradient_evaluations,
             rows=job.rows,
             seconds=max(work.compute_s + work.between_s, 1e-6),
-            share=_share(work),
+            share=None if job.refines else _share(work),  # of what it might have taken, it knew a part
         ),
     )
     if runs.due():
