@@ -1,4 +1,4 @@
-"""`explainery webhooks add|list|show|remove|ping|deliveries`."""
+"""`explainery webhooks add|list|show|remove|rotate-secret|ping|deliveries`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ def add(url: str | None, as_json: bool, target: str, types: tuple[str, ...], **s
     """Add a webhook; TARGET is an https:// address. Prints the secret or the public key, which is not shown again."""
     with connect(url) as client:
         webhook = client.add_webhook(target, list(types) or None, **said)
+    _print_new(webhook, as_json)
+
+
+def _print_new(webhook: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(webhook)
         return
@@ -64,6 +68,23 @@ def remove(url: str | None, webhook_id: str) -> None:
     """Remove a webhook, and what waits for it."""
     with connect(url) as client:
         client.remove_webhook(webhook_id)
+
+
+@command.command("rotate-secret")
+@click.argument("webhook_id")
+@click.option(
+    "--grace-s",
+    type=click.IntRange(0, 30 * 86400),
+    default=86400,
+    show_default=True,
+    help="Seconds that the old one signs, too.",
+)
+@json_option
+@url_option
+def rotate_secret(url: str | None, as_json: bool, webhook_id: str, grace_s: int) -> None:
+    """Give a webhook another secret, or another pair of keys, and print it this once."""
+    with connect(url) as client:
+        _print_new(client.rotate_webhook_secret(webhook_id, grace_s=grace_s), as_json)
 
 
 @command.command("ping")

@@ -20,6 +20,14 @@ class WebhookRequest(Frozen):
     signing: Signing = "hmac"
 
 
+class RotateRequest(Frozen):
+    """The body of `POST /v1/webhooks/{id}/rotate-secret`."""
+
+    grace_s: Annotated[int, Field(ge=0, le=30 * 86400)] = Field(
+        default=86400, description="How long the old secret signs beside the new one; 0: not at all."
+    )
+
+
 class Webhook(Frozen):
     """A webhook. `failing`: attempts that failed since the last that did not; `dropped`: events that found its line full."""
 
@@ -32,6 +40,9 @@ class Webhook(Frozen):
     disabled_at: str | None = None
     disabled_reason: str | None = None
     delivered_at: str | None = None
+    rotated_at: str | None = None
+    old_secret_until: str | None = None
+    """Until when the secret before the newest signs, too."""
     failing: int = 0
     dropped: int = 0
 

@@ -18,7 +18,7 @@ def body_of(errand: Errand) -> bytes:
 
 
 def headers_of(errand: Errand, body: bytes, timestamp: int) -> dict[str, str]:
-    """The headers, signed for this attempt."""
+    """The headers, signed for this attempt: by each secret, while an old one goes out of use."""
     if errand.event is None:
         about = {"specversion": "1.0", "source": "/v1/webhooks", "type": errand.type, "subject": errand.hook}
         about["time"] = rfc3339(errand.at_ms)
@@ -30,6 +30,6 @@ def headers_of(errand: Errand, body: bytes, timestamp: int) -> dict[str, str]:
         "user-agent": f"explainery/{explainery.__version__}",
         "webhook-id": errand.id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": signature(errand.secret, errand.id, timestamp, body),
+        "webhook-signature": " ".join(signature(secret, errand.id, timestamp, body) for secret in errand.secrets),
         **{f"ce-{name}": value for name, value in sorted(about.items())},
     }

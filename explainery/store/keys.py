@@ -73,7 +73,7 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | events:<tenant> | stream: a job, the state it came into or that it was forgotten, its revision, when (ms) | events_ttl_s after the last | every step that moves or forgets a job |
 | progress:<tenant> | stream: a job and how far it is | a minute after the last | renew |
 | hooks:<tenant> | sorted set, webhook by when it was added (ms) | when empty | hook, unhook |
-| hook:<webhook> | hash: a webhook: tenant, url, types, secret, whether it is disabled and why | with the webhook | hook, unhook, settle, spread |
+| hook:<webhook> | hash: a webhook: tenant, url, types, secret, those before it that sign yet, whether it is disabled and why | with the webhook | hook, unhook, rotate, lease, settle, spread |
 | outbox | stream: what happened to jobs of tenants with webhooks, and has not been made into deliveries | never; entries leave with spread | every step that moves or forgets a job, spread |
 | post:<delivery> | hash, named webhook/delivery: what is told, its status, attempts and last answer | a week after the last attempt | spread, ping, lease, settle, unhook |
 | posts:<webhook> | sorted set, delivery that waits by when it is due (ms) | when empty | spread, ping, lease, settle, unhook |

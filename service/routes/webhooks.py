@@ -12,7 +12,7 @@ from explainery.allowed_hosts import AllowList
 from explainery.contract.errors import InvalidWebhook, WebhookNotFound
 from explainery.contract.events import TYPES
 from explainery.contract.signatures import shown
-from explainery.contract.webhooks import Webhook, WebhookRequest
+from explainery.contract.webhooks import RotateRequest, Webhook, WebhookRequest
 from explainery.courier.addresses import read_target
 from service.answers import accepted, json_answer
 from service.body import read_json
@@ -79,6 +79,20 @@ def remove(webhook_id: str) -> Response:
     return Response(status=204)
 
 
+@blueprint.post("/<webhook_id>/rotate-secret")
+@blueprint.doc(operation_id="rotate_webhook_secret", responses=answers("NewWebhook", {200: "The new secret, shown this once."}))
+def rotate(webhook_id: str) -> Response:
+    """Give a webhook another secret, or another pair of keys.
+
+    The answer holds it as that of `POST /v1/webhooks` does. For `grace_s`, a day by default, the old one signs messages, too.
+    """
+    accepted("application/json")
+    known = _known(webhook_id)
+    asked = validated(RotateRequest, read_json(request))
+    webhook, key = parts().webhooks.rotate(_tenant(), known, asked.grace_s)
+    return json_answer({**_document(webhook), **shown(key)}, headers={"Cache-Control": "no-store"})
+
+
 @blueprint.get("/<webhook_id>/deliveries")
 @blueprint.doc(operation_id="list_deliveries", responses=answers("DeliveryList", {200: "The deliveries, newest first."}))
 def deliveries(webhook_id: str) -> Response:
@@ -109,5 +123,5 @@ def _known(webhook_id: str) -> str:
 
 def _document(webhook: Webhook) -> dict[str, Any]:
     here = f"{request.script_root}/v1/webhooks/{webhook.id}"
-    links = {"self": here, "deliveries": f"{here}/deliveries", "ping": f"{here}/ping"}
+    links = {"self": here, "deliveries": f"{here}/deliveries", "ping": f"{here}/ping", "rotate_secret": f"{here}/rotate-secret"}
     return {**webhook.model_dump(), "links": links}

@@ -36,6 +36,12 @@ def remove_webhook(webhook_id: str) -> Steps[None]:
     yield write("DELETE", path("v1", "webhooks", webhook_id))
 
 
+def rotate_webhook_secret(webhook_id: str, *, grace_s: int = 86400) -> Steps[dict[str, Any]]:
+    """Give a webhook another secret, which is shown this once; the old one signs, too, for `grace_s`, 0 for not at all."""
+    response = yield write("POST", path("v1", "webhooks", webhook_id, "rotate-secret"), json={"grace_s": grace_s})
+    return dict(response.json())
+
+
 def ping_webhook(webhook_id: str) -> Steps[dict[str, Any]]:
     """Send a test to a webhook; `webhook_deliveries` says what became of it."""
     return dict((yield write("POST", path("v1", "webhooks", webhook_id, "ping"))).json())

@@ -533,6 +533,26 @@ local function each(ids, set, remove, treat)
   end
 end
 
+--- Secrets of webhooks: the newest, and for a while those before it, as 'secret|ms secret|ms', the newer first
+
+local function older_secrets(hook)
+  local found = {}
+  for secret, until_ms in string.gmatch(redis.call('HGET', key('hook', hook), 'older') or '', '(%S+)|(%d+)') do
+    if tonumber(until_ms) > now then found[#found + 1] = { secret = secret, until_ms = tonumber(until_ms) } end
+  end
+  return found
+end
+
+local function write_older_secrets(hook, older)
+  local parts = {}
+  for i, each in ipairs(older) do parts[i] = each.secret .. '|' .. string.format('%.0f', each.until_ms) end
+  if #parts > 0 then
+    redis.call('HSET', key('hook', hook), 'older', table.concat(parts, ' '))
+  else
+    redis.call('HDEL', key('hook', hook), 'older')
+  end
+end
+
 --- Bells
 
 local ANYBODY = 'any'

@@ -208,7 +208,7 @@ def test_a_courier_that_is_killed_again_and_again_loses_nothing(office: Office):
             until(lambda: {told["data"]["id"] for told in target.told} == set(jobs))
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=20) in (0, -signal.SIGTERM)  # the last may have begun a moment ago
         assert len({headers["webhook-id"] for headers, _ in target.seen}) == len(jobs) == 90
         assert target.signed(secret)
 
