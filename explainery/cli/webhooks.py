@@ -8,7 +8,7 @@ import click
 
 from explainery.cli.printing import print_json, print_table
 from explainery.cli.service_url import connect, json_option, url_option
-from explainery.contract.events import TYPES
+from explainery.contract.webhooks import KNOWN_TYPES
 
 
 @click.group()
@@ -18,12 +18,15 @@ def command() -> None:
 
 @command.command("add")
 @click.argument("target")
-@click.option("--type", "types", multiple=True, type=click.Choice(TYPES), help="Events to be told of. Default: every end.")
+@click.option(
+    "--type", "types", multiple=True, type=click.Choice(KNOWN_TYPES), help="Events to be told of. Default: every end."
+)
 @click.option("--description", default="", help="For your own records.")
 @click.option("--signing", type=click.Choice(["hmac", "ed25519"]), default="hmac", help="A shared secret, or a public key.")
+@click.option("--batch-jobs", is_flag=True, help="Be told of the jobs inside batches, too.")
 @json_option
 @url_option
-def add(url: str | None, as_json: bool, target: str, types: tuple[str, ...], **said: str) -> None:
+def add(url: str | None, as_json: bool, target: str, types: tuple[str, ...], **said: Any) -> None:
     """Add a webhook; TARGET is an https:// address. Prints the secret or the public key, which is not shown again."""
     with connect(url) as client:
         webhook = client.add_webhook(target, list(types) or None, **said)

@@ -74,7 +74,8 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | progress:<tenant> | stream: a job and how far it is | a minute after the last | renew |
 | hooks:<tenant> | sorted set, webhook by when it was added (ms) | when empty | hook, unhook |
 | hook:<webhook> | hash: a webhook: tenant, url, types, secret, those before it that sign yet, whether it is disabled and why | with the webhook | hook, unhook, rotate, lease, settle, spread |
-| outbox | stream: what happened to jobs of tenants with webhooks, and has not been made into deliveries | never; entries leave with spread | every step that moves or forgets a job, spread |
+| inner_hooks:<tenant> | set, webhooks that are told of the jobs inside batches, too | when empty | hook, unhook |
+| outbox | stream: what happened to jobs and batches of tenants with webhooks, and has not been made into deliveries | never; entries leave with spread | every step that moves or forgets a job, end_batch, spread |
 | post:<delivery> | hash, named webhook/delivery: what is told, its status, attempts and last answer | a week after the last attempt | spread, ping, lease, settle, unhook |
 | posts:<webhook> | sorted set, delivery that waits by when it is due (ms) | when empty | spread, ping, lease, settle, unhook |
 | posting | sorted set, webhook by when its first delivery is due (ms) | when empty | spread, ping, lease, settle, unhook |

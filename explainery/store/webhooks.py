@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from explainery.contract.batch_events import FAMILY as BATCH_FAMILY
+from explainery.contract.batch_events import BatchEvent
 from explainery.contract.errors import TooManyWebhooks, WebhookNotFound
 from explainery.contract.events import FAMILY, PING, JobEvent, rfc3339
 from explainery.contract.signatures import new_key, signing_of
@@ -43,7 +45,7 @@ class Errand:
     secrets: tuple[str, ...]
     failing: int
     type: str
-    event: JobEvent | None
+    event: JobEvent | BatchEvent | None
     at_ms: int
     attempts: int
 
@@ -63,7 +65,7 @@ class WebhookStore:
         """Add a webhook; gives it and its secret, which is told this once. Raises TooManyWebhooks."""
         hook, secret = f"wh_{new_job_id()}", new_key(asked.signing)
         about = (asked.url, f" {' '.join(dict.fromkeys(asked.types))} ", asked.description, secret)
-        if not self._steps["hook"](hook, tenant, self._most, *about):
+        if not self._steps["hook"](hook, tenant, self._most, *about, int(asked.batch_jobs)):
             raise TooManyWebhooks(f"A tenant may have {self._most} webhooks (EXPLAINERY_WEBHOOKS); remove one first.")
         return self.get(tenant, hook), secret
 
@@ -150,7 +152,11 @@ class WebhookStore:
 
 def _errand(row: list[Any]) -> Errand:
     hook, post, url, secrets, failing, kind, job, state, revision, at_ms = (part.decode() for part in row[:10])
-    event = JobEvent(id=None, job=job, what=state, revision=int(revision), at_ms=int(at_ms)) if job else None
+    event: JobEvent | BatchEvent | None = None
+    if kind.startswith(f"{BATCH_FAMILY}."):
+        event = BatchEvent(batch=job, what=state, at_ms=int(at_ms))
+    elif job:
+        event = JobEvent(id=None, job=job, what=state, revision=int(revision), at_ms=int(at_ms))
     return Errand(hook, post, url, tuple(secrets.split()), int(failing), kind, event, int(at_ms), int(row[10]))
 
 
@@ -159,6 +165,7 @@ def _webhook(hook: str, record: Mapping[bytes, bytes]) -> Webhook:
         id=hook,
         url=record[b"url"].decode(),
         types=tuple(record[b"types"].decode().split()),
+        batch_jobs=b"inner" in record,
         description=record[b"description"].decode(),
         tenant=record[b"tenant"].decode(),
         created_at=rfc3339(int(record[b"created"])),
@@ -174,10 +181,13 @@ def _webhook(hook: str, record: Mapping[bytes, bytes]) -> Webhook:
 
 def _delivery(post: str, record: Mapping[bytes, bytes]) -> Delivery:
     status: Any = record[b"status"].decode()
+    kind, named = record[b"type"].decode(), _text(record, b"job")
+    of_batch = kind.startswith(f"{BATCH_FAMILY}.")
     return Delivery(
         id=post,
-        type=record[b"type"].decode(),
-        job=_text(record, b"job"),
+        type=kind,
+        job=None if of_batch else named,
+        batch=named if of_batch else None,
         status=status,
         attempts=int(record[b"attempts"]),
         answer=_text(record, b"answer"),

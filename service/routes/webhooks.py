@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from explainery.allowed_hosts import AllowList
 from explainery.contract.errors import InvalidWebhook, WebhookNotFound
-from explainery.contract.events import TYPES
 from explainery.contract.signatures import shown
-from explainery.contract.webhooks import RotateRequest, Webhook, WebhookRequest
+from explainery.contract.webhooks import KNOWN_TYPES, RotateRequest, Webhook, WebhookRequest
 from explainery.courier.addresses import read_target
 from service.answers import accepted, json_answer
 from service.body import read_json
@@ -45,9 +44,9 @@ def add() -> Response:
     """
     accepted("application/json")
     asked = validated(WebhookRequest, read_json(request))
-    unknown = [number for number, name in enumerate(asked.types) if name not in TYPES]
+    unknown = [number for number, name in enumerate(asked.types) if name not in KNOWN_TYPES]
     if unknown:
-        raise fault(InvalidWebhook, f"types.{unknown[0]}", f"is no event type; there are: {', '.join(TYPES)}")
+        raise fault(InvalidWebhook, f"types.{unknown[0]}", f"is no event type; there are: {', '.join(KNOWN_TYPES)}")
     read_target(asked.url, AllowList.parse(parts().settings.webhook_allowed))
     webhook, key = parts().webhooks.add(_tenant(), asked)
     document = {**_document(webhook), **shown(key)}

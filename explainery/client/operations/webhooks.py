@@ -11,13 +11,13 @@ _WEBHOOKS = "/v1/webhooks"
 
 
 def add_webhook(
-    url: str, types: list[str] | None = None, *, description: str = "", signing: str = "hmac"
+    url: str, types: list[str] | None = None, *, description: str = "", signing: str = "hmac", batch_jobs: bool = False
 ) -> Steps[dict[str, Any]]:
     """Have an address told of jobs, by default of every end; the answer's `secret` is shown this once.
 
-    `signing`: "hmac", or "ed25519" for a `public_key` in the secret's place.
+    `signing`: "hmac", or "ed25519" for a `public_key` in the secret's place. `batch_jobs`: of the jobs inside batches, too.
     """
-    body = {"url": url, "description": description, "signing": signing, **given(types=types)}
+    body = {"url": url, "description": description, "signing": signing, "batch_jobs": batch_jobs, **given(types=types)}
     return dict((yield write("POST", _WEBHOOKS, json=body)).json())
 
 

@@ -27,7 +27,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local CLASSES = { 'interactive', 'batch' }
 local FIELDS = { 'state', 'group', 'model', 'decision', 'rows', 'order', 'deadline', 'worker', 'fence', 'losses', 'failures',
-  'tenant', 'priority', 'cost', 'tag', 'spot', 'follows', 'content', 'result_of', 'created', 'size', 'attempts', 'quarantined', 'cancel_at', 'place' }
+  'tenant', 'priority', 'cost', 'tag', 'spot', 'follows', 'content', 'result_of', 'created', 'size', 'attempts', 'quarantined', 'cancel_at', 'place', 'batch' }
 
 -- The record as a table (missing fields are false), or nil.
 local function fetch(id)
@@ -53,15 +53,16 @@ local function write(job, ...)
   return redis.call('HINCRBY', key('job', job.id), 'revision', 1)
 end
 
--- Tell that a job came into a state, or was forgotten: whoever waits for a change, and its tenant's stream, in which it is kept.
+-- Tell that a job came into a state, or was forgotten: whoever waits for a change, and its tenant's stream, in which it is kept. Of the
+-- jobs that a batch's lines are put into only those webhooks are told that asked for it: there are thousands.
 local function tell(job, state, revision)
   redis.call('PUBLISH', key('changes'), job.id .. (state == 'forgotten' and '' or ' ' .. state))
   local stream = key('events', job.tenant)
   redis.call('XADD', stream, 'MAXLEN', '~', EVENTS, '*', 'job', job.id, 'state', state, 'revision', revision, 'at', now)
   redis.call('PEXPIRE', stream, EVENTS_TTL)
-  if redis.call('EXISTS', key('hooks', job.tenant)) == 1 then
+  if redis.call('EXISTS', key(job.batch and 'inner_hooks' or 'hooks', job.tenant)) == 1 then
     redis.call('XADD', key('outbox'), 'MAXLEN', '~', OUTBOX, '*', 'tenant', job.tenant, 'job', job.id, 'state', state,
-      'revision', revision, 'at', now)
+      'revision', revision, 'at', now, 'inner', job.batch and '1' or '0')
   end
 end
 
