@@ -18,7 +18,7 @@ from explainery.contract.model_card import ModelCard
 from explainery.contract.tables import check_table
 from service.baselines import Stored, no_backgrounds, read_baseline
 from service.choice import check_method, check_sets, choose_method
-from service.estimating import Asked, PastOf, estimate_of, nothing
+from service.estimating import Asked, PastOf, budget_of, estimate_of, nothing
 from service.faults import fault
 from service.inputs import read_tensors
 from service.instances import read_instances
@@ -55,6 +55,8 @@ class Terms:
     max_rows: int = 4096
     dedupe: str = "off"
     device: str = "cpu"
+    max_evaluations: int = 0
+    """Evaluations that a job may cost; 0: any number."""
 
 
 LayersOf = Callable[[str], "Sequence[LayerSpec] | None"]
@@ -85,7 +87,7 @@ def admit(
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows, stored)
     check_value_function(choice.spec, baseline)
-    backgrounds = _backgrounds(baseline, baseline_arrays)
+    backgrounds = backgrounds_of(baseline, baseline_arrays)
     checks = tuple((shelf.checks[each.check], each.params) for each in quality)
     asked = Asked(entry, choice, rows, target, backgrounds, request.priority, terms.device, checks, terms.tenant)
     estimate = estimate_of(asked, past_of)
@@ -103,7 +105,7 @@ def admit(
         seed=request.seed,
         decision_id=request.decision_id,
         deadline_s=request.deadline_s,
-        budget=request.budget,
+        budget=budget_of(request.budget, choice.spec, estimate, terms.max_evaluations),
         priority=request.priority,
         request_id=terms.request_id,
         tenant=terms.tenant,
@@ -116,7 +118,7 @@ def admit(
     return Admitted(spec.model_copy(update={"content": content_of(spec, arrays, choice.spec, terms.dedupe)}), arrays)
 
 
-def _backgrounds(baseline: Baseline, arrays: dict[str, NDArray[Any]]) -> int | None:
+def backgrounds_of(baseline: Baseline, arrays: dict[str, NDArray[Any]]) -> int | None:
     """How many baselines each row has; None where only a worker can tell."""
     if baseline.kind != "background":
         return 1

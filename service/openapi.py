@@ -14,7 +14,7 @@ from explainery.contract.comparison import ComparisonRequest
 from explainery.contract.job import BackgroundRequest, Job, JobRequest, JobState, RefineRequest
 from explainery.contract.layers import LayerSpec
 from explainery.contract.result import Result
-from explainery.contract.webhooks import Delivery, Webhook, WebhookRequest
+from explainery.contract.webhooks import Delivery, RotateRequest, Webhook, WebhookRequest
 from service.examples import body_examples, path_example
 from service.links import links_of
 from service.statuses import CALLERS, PHRASES, refusals
@@ -32,6 +32,7 @@ MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
     (ModelEntry, "serialization"),
     (LayerSpec, "serialization"),
     (WebhookRequest, "validation"),
+    (RotateRequest, "validation"),
     (Webhook, "serialization"),
     (Delivery, "serialization"),
     (BatchRequest, "validation"),
@@ -136,6 +137,7 @@ OPEN_OPERATIONS = {"get_health", "get_readiness", "get_liveness_v1", "get_live_v
 """Those that never ask."""
 BODIES = {
     "add_webhook": ("application/json", "WebhookRequest"),
+    "rotate_webhook_secret": ("application/json", "RotateRequest"),
     "upload_file": ("multipart/form-data", "NewFile"),
     "create_batch": ("application/json", "BatchRequest"),
     "submit_explanation": ("application/json", "JobRequest"),
@@ -221,7 +223,7 @@ def _as_the_wire_writes(schemas: dict[str, Any]) -> None:
     """Add what a job and a result gain on their way out."""
     links = dict.fromkeys(("self", "result", "cancel", "events"), TEXT) | {"partial": NULL_OR_TEXT}
     schemas["Job"]["properties"]["links"] = {"type": "object", "properties": links}
-    about = dict.fromkeys(("self", "deliveries", "ping"), TEXT)
+    about = dict.fromkeys(("self", "deliveries", "ping", "rotate_secret"), TEXT)
     schemas["Webhook"]["properties"]["links"] = {"type": "object", "properties": about}
     webhook = schemas["Webhook"]
     schemas["NewWebhook"] = {

@@ -82,6 +82,7 @@ class AsyncClient:
     webhooks = awaiting(of_webhooks.webhooks)
     webhook = awaiting(of_webhooks.webhook)
     remove_webhook = awaiting(of_webhooks.remove_webhook)
+    rotate_webhook_secret = awaiting(of_webhooks.rotate_webhook_secret)
     ping_webhook = awaiting(of_webhooks.ping_webhook)
     webhook_deliveries = awaiting(of_webhooks.webhook_deliveries)
 

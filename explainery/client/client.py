@@ -88,6 +88,7 @@ class Client:
     webhooks = blocking(of_webhooks.webhooks)
     webhook = blocking(of_webhooks.webhook)
     remove_webhook = blocking(of_webhooks.remove_webhook)
+    rotate_webhook_secret = blocking(of_webhooks.rotate_webhook_secret)
     ping_webhook = blocking(of_webhooks.ping_webhook)
     webhook_deliveries = blocking(of_webhooks.webhook_deliveries)
 
