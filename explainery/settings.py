@@ -116,7 +116,7 @@ class Settings:
     tenant_running: int = _setting(0, "Most jobs of one tenant that may run at once; 0: no limit.", "jobs", 0)
     max_evaluations: int = _setting(
         0,
-        "Most evaluations one job may need; past it, over_budget. 0: any number.",
+        "Most evaluations one job may cost: a method that samples ends there; what needs more is refused. 0: any number.",
         "evaluations",
         0,
     )

@@ -11,7 +11,7 @@ from explainery.contract.estimate import Estimate
 from explainery.contract.job import DEFAULT_TENANT, Baseline, JobRequest, JobSpec, ModelRef, Priority
 from service.baselines import Stored, no_backgrounds
 from service.checked import Checked, LayersOf, check
-from service.estimating import Asked, PastOf, estimate_of, nothing
+from service.estimating import Asked, PastOf, budget_of, estimate_of, nothing
 from service.sameness import content_of
 from service.shelf import Shelf
 
@@ -39,6 +39,8 @@ class Terms:
     max_rows: int = 4096
     dedupe: str = "off"
     device: str = "cpu"
+    max_evaluations: int = 0
+    """Evaluations that a job may cost; 0: any number."""
 
 
 def admit(
@@ -100,7 +102,7 @@ def _record(job_id: str, request: JobRequest, terms: Terms, checked: Checked, es
         seed=request.seed,
         decision_id=request.decision_id,
         deadline_s=request.deadline_s,
-        budget=request.budget,
+        budget=budget_of(request.budget, choice.spec, estimate, terms.max_evaluations),
         priority=request.priority,
         request_id=terms.request_id,
         tenant=terms.tenant,

@@ -33,6 +33,7 @@ from service.metrics import Metrics
 from service.oidc import Verifier
 from service.openapi.document import document
 from service.parts import Parts
+from service.passes import Passes
 from service.plain_name import PlainName
 from service.problems import register_problems
 from service.routes import (
@@ -103,6 +104,7 @@ def join(settings: Settings) -> Parts:
     jobs, catalogue = JobStore(redis, settings), CatalogueStore(redis, settings)
     events = EventStore(redis, settings)
     hub = Hub(events, settings.max_streams)
+    keys = KeyStore(redis)
     return Parts(
         settings=settings,
         jobs=jobs,
@@ -121,7 +123,8 @@ def join(settings: Settings) -> Parts:
         metrics=Metrics(partial(look, redis), catalogue, hub.open_streams),
         drawings=Drawings(),
         log=request_log(),
-        keys=KeyStore(redis),
+        keys=keys,
         tenants=TenantStore(redis, settings),
+        passes=Passes(keys),
         verifier=Verifier(settings) if "oidc" in settings.credentials else None,
     )

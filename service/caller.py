@@ -11,21 +11,29 @@ from explainery.contract.access import Policy, Role
 from explainery.store.backgrounds import Backgrounds
 from explainery.store.jobs import ANY, Quota
 from explainery.store.tenants import Standing
+from service.passes import Pass
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who has shown who they are. `standing`: where their tenant stands."""
+    """Somebody who has shown who they are. `standing`: where their tenant stands; `shown`: what they were let in with."""
 
     tenant: str
     role: Role
     policy: Policy
     standing: Standing
+    shown: Pass
 
 
 def caller_now() -> Caller | None:
     """The current request's caller; None where nobody is asked."""
     return cast(Caller | None, g.get("caller")) if has_request_context() else None
+
+
+def shown_now() -> Pass | None:
+    """What the current request's caller was let in with; None where nobody is asked."""
+    caller = caller_now()
+    return None if caller is None else caller.shown
 
 
 def quota_now(beside: Backgrounds | None = None) -> Quota:

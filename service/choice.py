@@ -39,7 +39,7 @@ def choose_method(request: JobRequest, entry: ModelEntry, shelf: Shelf, shapes: 
     """The method and its parameters. Raises InvalidParameter, TooManyFeatures and, for auto, MethodUnavailable."""
     spec = shelf.method(request.method)
     given = spec.complete(request.params)
-    players = _players(entry, given, shapes)
+    players = players_of(entry, given, shapes)
     if spec is AUTO:
         name, reason = choose(entry, shelf.methods, given, players)
         chosen = shelf.methods[name]
@@ -61,7 +61,8 @@ def check_sets(choice: Choice, rows: int) -> None:
             read_sets(choice.params[param.name], rows)
 
 
-def _players(entry: ModelEntry, params: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> int | None:
+def players_of(entry: ModelEntry, params: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> int | None:
+    """How many players a job has; None where only a worker can tell. Raises InvalidParameter."""
     features = params.get("features")
     if features is None and entry.players is not None:
         return entry.players

@@ -89,7 +89,9 @@ def admitted_now(context: Parts, asked: JobRequest, job_id: str) -> Admitted:
     """The job as it would enter, with its estimate, whatever that is. Raises what `admit` raises."""
     tenant = tenant_now()
     shelf = context.shelf()
-    terms = Terms(tenant, g.request_id, context.settings.max_rows, context.settings.dedupe, context.catalogue.device)
+    settings = context.settings
+    device, most = context.catalogue.device, settings.max_evaluations
+    terms = Terms(tenant, g.request_id, settings.max_rows, settings.dedupe, device, most)
     stored = partial(_stored, context, tenant)
     past_of = partial(context.runs.past, own=caller_now() is not None)
     return admit(asked, shelf, terms, job_id=job_id, layers_of=context.layers.find, past_of=past_of, stored=stored)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from explainery.contract import pace
-from explainery.contract.calls import Counts, Setting, at_least, checked, count, guess
+from explainery.contract.calls import Counts, Setting, at_least, checked, count, gone_on, guess
 from explainery.contract.catalogue import CheckSpec, MethodSpec, ModelEntry
 from explainery.contract.effort import effort_of, effort_of_checks
 from explainery.contract.errors import OverBudget
@@ -48,6 +48,8 @@ class Asked:
     device: str
     checks: tuple[tuple[CheckSpec, Mapping[str, Any]], ...] = ()
     tenant: str = DEFAULT_TENANT
+    known: int | None = None
+    """Calls of an earlier job, without those for outputs, whose answers this one goes on from."""
 
 
 def estimate_of(asked: Asked, past_of: PastOf) -> Estimate:
@@ -58,6 +60,9 @@ def estimate_of(asked: Asked, past_of: PastOf) -> Estimate:
     past = past_of(Kind(model, asked.device, spec.name, sizes.key, asked.tenant))
     samples, runs_more = effort_of_checks(spec, asked.checks)
     counts = _counts(asked, sizes, past.of_method)
+    if asked.known is not None:
+        frames = asked.rows.count * (1 + (asked.backgrounds or 1))  # a budget pays for them where each call takes one baseline
+        counts = gone_on(counts, asked.known, frames, frames if spec.one_baseline else 0)
     if asked.checks:
         counts = checked(counts, samples * asked.rows.count, runs_more)
     warm = pace.warm(past.of_method)
@@ -80,6 +85,14 @@ def estimate_of(asked: Asked, past_of: PastOf) -> Estimate:
     )
 
 
+def budget_of(asked: int | None, spec: MethodSpec, estimate: Estimate, most: int) -> int | None:
+    """A job's budget: what was asked for; where a method that samples might take more than `most` (0: any), that at most."""
+    takes = estimate.expected if estimate.at_most is None else estimate.at_most
+    if not most or samples_param(spec) is None or takes <= most:
+        return asked
+    return most if asked is None else min(asked, most)
+
+
 def check_cost(job: JobSpec, most: int) -> None:
     """Raise OverBudget when even the least that a job needs is more than it may cost. `most`: evaluations; 0: any number."""
     estimate = job.estimate
@@ -87,7 +100,7 @@ def check_cost(job: JobSpec, most: int) -> None:
         return
     allowed = min((limit for limit in (job.budget, most or None) if limit is not None), default=None)
     if allowed is not None and estimate.least > allowed:
-        whose = "its budget" if allowed == job.budget else "what a job may cost here"
+        whose = "what a job may cost here" if allowed == most else "its budget"
         detail = (
             f"The job needs at least {estimate.least} evaluations of the model, and {whose} is {allowed}: ask with fewer rows, "
             "smaller parameters or a cheaper method, or allow more."

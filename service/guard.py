@@ -15,6 +15,7 @@ from explainery.contract.errors import Forbidden, QuotaExceeded, Unauthenticated
 from service.caller import Caller, caller_now
 from service.limits import limit_fields
 from service.parts import Parts, parts
+from service.passes import Pass
 from service.roles import OPEN, role_for
 from service.tenant import HEADER
 
@@ -31,10 +32,10 @@ def _ask() -> None:
     context = parts()
     if not context.settings.credentials or request.endpoint in OPEN:
         return
-    tenant, role, key_id = _identified(context)
-    g.key_id = key_id
-    standing = context.tenants.meter(tenant, key_id or "")
-    g.caller = Caller(tenant, role, standing.policy, standing)
+    tenant, role, shown = _identified(context)
+    g.key_id = shown.key_id
+    standing = context.tenants.meter(tenant, shown.key_id or "")
+    g.caller = Caller(tenant, role, standing.policy, standing, shown)
     if not standing.allowed:
         detail = f"Your tenant may make {standing.policy.requests} requests a minute; wait, and spread them out."
         raise QuotaExceeded(detail, "requests", max(1, math.ceil(standing.next_s)))
@@ -45,8 +46,8 @@ def _ask() -> None:
         raise Forbidden(f"This needs the role {needed.value}, and yours is {role.value}; ask an operator for another key.")
 
 
-def _identified(context: Parts) -> tuple[str, Role, str | None]:
-    """Tenant, role and the id of the key. Raises Unauthenticated."""
+def _identified(context: Parts) -> tuple[str, Role, Pass]:
+    """Tenant and role, and what says so. Raises Unauthenticated."""
     token = _token()
     kinds = context.settings.credentials
     if token is None:
@@ -57,10 +58,11 @@ def _identified(context: Parts) -> tuple[str, Role, str | None]:
         known = context.keys.find(token)
         if known is None:
             raise Unauthenticated("This API key is not known, was revoked or has expired; ask an operator for one.", given=True)
-        return known.tenant, known.role, known.id
+        return known.tenant, known.role, Pass(known.id)
     if context.verifier is None:
         raise Unauthenticated("Tokens are not taken here.", given=True)
-    return *context.verifier.identify(token), None
+    tenant, role, ends_s = context.verifier.identify(token)
+    return tenant, role, Pass(None, ends_s)
 
 
 def _token() -> str | None:

@@ -42,8 +42,11 @@ class Verifier:
         self._keys: dict[str, dict[str, Any]] = {}
         self._fetched_at = self._tried_at = float("-inf")
 
-    def identify(self, token: str) -> tuple[str, Role]:
-        """Tenant and role of a token. Raises Unauthenticated, Forbidden, IdentityProviderUnavailable."""
+    def identify(self, token: str) -> tuple[str, Role, float]:
+        """Tenant and role of a token, and when it is over (Unix time).
+
+        Raises Unauthenticated, Forbidden, IdentityProviderUnavailable.
+        """
         claims = self._claims(token)
         tenant = _claim(claims, self._settings.oidc_tenant_claim)
         if not isinstance(tenant, str) or not is_tenant(tenant):
@@ -52,7 +55,7 @@ class Verifier:
         if role is None:
             roles = ", ".join(RANK)
             raise Forbidden(f"Your token names no role: it needs the claim {self._settings.oidc_role_claim}, one of {roles}.")
-        return tenant, role
+        return tenant, role, float(claims["exp"]) + LEEWAY_S
 
     def _claims(self, token: str) -> Mapping[str, Any]:
         import jwt

@@ -28,6 +28,7 @@ from service.caller import caller_now
 from service.figures import Drawings
 from service.metrics import Metrics
 from service.oidc import Verifier
+from service.passes import Passes
 from service.shelf import Shelf
 
 
@@ -54,6 +55,7 @@ class Parts:
     log: Any
     keys: KeyStore
     tenants: TenantStore
+    passes: Passes
     verifier: Verifier | None = None
     _shelf: Shelf | None = None
     _views: dict[tuple[str, ...], Shelf] = field(default_factory=dict)

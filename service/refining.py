@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from flask import g
 
-from explainery.contract.effort import effort_of
+from explainery.contract.effort import MOST
 from explainery.contract.errors import AnswersGone, JobNotFinished, ModelNotUsable, NotRefinable
 from explainery.contract.job import Job, JobSpec, JobState, RefineRequest
+from explainery.contract.model_card import InputSpec
 from explainery.contract.sampling import SAMPLES, samples_param
 from explainery.contract.tensors import pack, unpack
+from service.admission import backgrounds_of
+from service.caller import caller_now
+from service.choice import Choice, players_of
 from service.entering import Entry, entry_of
+from service.estimating import Asked, budget_of, check_cost, estimate_of
 from service.faults import fault
 from service.parts import Parts
+from service.rows import Rows
 from service.tenant import tenant_now
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Arrays = dict[str, NDArray[Any]]
 
 KNOWN = "known/"
 
@@ -27,7 +40,7 @@ def refined(context: Parts, job: Job, asked: RefineRequest) -> Entry:
 def _going_on(context: Parts, job: Job, asked: RefineRequest, new_id: str) -> tuple[JobSpec, bytes]:
     """The new job, and what travels with it.
 
-    Raises JobGone, JobNotFinished, NotRefinable, AnswersGone, and InvalidParameter when the samples are too many.
+    Raises JobGone, JobNotFinished, NotRefinable, AnswersGone, OverBudget, and InvalidParameter when the samples are too many.
     """
     job_id, status = job.id, job.status
     if status is not JobState.SUCCEEDED:
@@ -43,7 +56,44 @@ def _going_on(context: Parts, job: Job, asked: RefineRequest, new_id: str) -> tu
             f"submit it again with params.{SAMPLES} {spec.params[SAMPLES]}."
         )
     given = {name: array for name, array in unpack(inputs).items() if not name.startswith(KNOWN)}
-    return spec, pack(given | unpack(answers))
+    before = unpack(answers)
+    spec = _with_cost(context, spec, given, before)
+    check_cost(spec, context.settings.max_evaluations)
+    return spec, pack(given | before)
+
+
+def _with_cost(context: Parts, spec: JobSpec, given: Arrays, before: Arrays) -> JobSpec:
+    """The same job with its estimate: what all of it would cost, less what is known."""
+    shelf = context.shelf()
+    entry, method = shelf.usable(f"{spec.model.name}@{spec.model.version}"), shelf.method(spec.method)
+    shapes = {each.name: _shape(each, given) for each in entry.card.sent}
+    choice = Choice(method, dict(spec.params), players_of(entry, spec.params, shapes))
+    width = backgrounds_of(spec.baseline, given)
+    asked = Asked(
+        entry,
+        choice,
+        Rows(spec.rows, {}, shapes),
+        spec.target,
+        width,
+        spec.priority,
+        context.catalogue.device,
+        tuple((shelf.checks[each.check], each.params) for each in spec.quality if each.check in shelf.checks),
+        spec.tenant,
+        known=_known(before) * (1 if method.one_baseline else width or 1),
+    )
+    estimate = estimate_of(asked, partial(context.runs.past, own=caller_now() is not None))
+    budget = budget_of(spec.budget, method, estimate, context.settings.max_evaluations)
+    return spec.model_copy(update={"estimate": estimate, "budget": budget, "effort": max(1, min(estimate.expected, MOST))})
+
+
+def _shape(spec: InputSpec, given: Arrays) -> tuple[int, ...]:
+    array = given.get(f"input/{spec.name}")
+    return tuple(spec.row_shape) if array is None else array.shape[1:]
+
+
+def _known(before: Arrays) -> int:
+    """Calls that were answered before, of each baseline; `workers/remembering.py` writes them down."""
+    return sum(json.loads(before[f"{KNOWN}about"].tobytes())["evaluations"])
 
 
 def _spec(context: Parts, base: JobSpec, asked: RefineRequest, job_id: str) -> JobSpec:
@@ -59,7 +109,6 @@ def _spec(context: Parts, base: JobSpec, asked: RefineRequest, job_id: str) -> J
         params["tolerance"] = asked.tolerance
     if params == base.params and base.budget is None and base.deadline_s is None:
         raise fault(NotRefinable, "samples", "or a smaller tolerance must be given: as it is, the job is done")
-    more = params | {SAMPLES: max(asked.samples, 1)}
     return base.model_copy(
         update={
             "id": job_id,
@@ -74,7 +123,6 @@ def _spec(context: Parts, base: JobSpec, asked: RefineRequest, job_id: str) -> J
             "decision_id": asked.decision_id or base.decision_id,
             "request_id": g.request_id,
             "tenant": tenant_now(),
-            "effort": effort_of(method, more, base.rows, entry.players),
             "content": None,
         }
     )

@@ -10,6 +10,7 @@ from flask import Request
 from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
+from explainery.contract.batches import FileObject
 from explainery.contract.errors import InvalidFile, MalformedBody, PayloadTooLarge, UnsupportedMediaType
 from explainery.settings import Settings
 from explainery.store.batch_files import WHOLE
@@ -18,6 +19,8 @@ from service.body import check_site
 from service.faults import fault
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+FRAME_BYTES = 4096
+"""What a body may hold beside its file, so that a file that just fits is not refused for it."""
 LEAST_S, MOST_S = 3600, 366 * 86400
 NAME_LENGTH = 255
 
@@ -42,20 +45,21 @@ class _Sink:
         return 0
 
 
-def upload(request: Request, tenant: str, files: FileStore, settings: Settings) -> NewFile:
-    """Take the file of a request in; it is stored, and not noted yet.
+def upload(request: Request, tenant: str, files: FileStore, settings: Settings, most: int = 0) -> FileObject:
+    """Take the file of a request in, whole or not at all. `most`: bytes that the tenant may store, 0 for any number.
 
-    Raises UnsupportedMediaType, PayloadTooLarge, MalformedBody, InvalidFile, StoreUnavailable.
+    Raises UnsupportedMediaType, PayloadTooLarge, MalformedBody, InvalidFile, QuotaExceeded, StoreUnavailable.
     """
     check_site(request)
-    _check_body(request, settings.max_file_bytes)
-    file = files.new_id()
-    with files.bytes.writing(file, WHOLE) as stream:
-        sink = _Sink(stream)
-        form, name = _parsed(request, sink)
-        if form.get("purpose") != "batch":
-            raise fault(InvalidFile, "purpose", "must be batch")
-        return NewFile(file, tenant, name, _format(name, sink), sink.size, _kept_s(form))
+    about = max(_check_body(request, settings.max_file_bytes) - FRAME_BYTES, 0)
+    with files.uploading(tenant, about, most) as file:
+        with files.bytes.writing(file, WHOLE) as stream:
+            sink = _Sink(stream)
+            form, name = _parsed(request, sink)
+            if form.get("purpose") != "batch":
+                raise fault(InvalidFile, "purpose", "must be batch")
+            new = NewFile(file, tenant, name, _format(name, sink), sink.size, _kept_s(form))
+        return files.add(new, most)
 
 
 def _parsed(request: Request, sink: _Sink) -> tuple[Any, str]:
@@ -88,7 +92,8 @@ def _named(said: str | None) -> str:
     )
 
 
-def _check_body(request: Request, limit: int) -> None:
+def _check_body(request: Request, limit: int) -> int:
+    """How long the body is."""
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType("Send multipart/form-data: a field purpose=batch, and the file as a part called file.")
     if request.content_length is None:
@@ -96,6 +101,7 @@ def _check_body(request: Request, limit: int) -> None:
     if request.content_length > limit:
         raise PayloadTooLarge(f"The body is larger than {limit} bytes; see EXPLAINERY_MAX_FILE_BYTES.", limit)
     request.max_content_length = limit
+    return request.content_length
 
 
 def _format(name: str, sink: _Sink) -> str:

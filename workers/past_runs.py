@@ -60,9 +60,12 @@ class PastRuns:
 
 
 def _most(work: Work) -> int | None:
-    """The calls that the method might have taken; None where they were known, or not known at all, or others came with them."""
-    estimate = work.claim.spec.estimate
-    if estimate is None or work.claim.spec.quality:
+    """The calls that the method might have taken; None where they were known, or not known at all.
+
+    Nor of a job with checks, whose calls come with the method's, or of one that refines another and knew a part before.
+    """
+    job, estimate = work.claim.spec, work.claim.spec.estimate
+    if estimate is None or job.quality or job.refines:
         return None
     counts = (estimate.model_evaluations, estimate.gradient_evaluations)
     return estimate.at_most if any(not count.exact for count in counts) else None

@@ -1,4 +1,4 @@
-"""`explainery webhooks add|list|show|remove|ping|deliveries`."""
+"""`explainery webhooks add|list|show|remove|rotate-secret|ping|deliveries`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from explainery.cli.printing import print_json, print_table
 from explainery.cli.service_url import connect, json_option, url_option
-from explainery.contract.events import TYPES
+from explainery.contract.webhooks import KNOWN_TYPES
 
 
 @click.group()
@@ -18,15 +18,22 @@ def command() -> None:
 
 @command.command("add")
 @click.argument("target")
-@click.option("--type", "types", multiple=True, type=click.Choice(TYPES), help="Events to be told of. Default: every end.")
+@click.option(
+    "--type", "types", multiple=True, type=click.Choice(KNOWN_TYPES), help="Events to be told of. Default: every end."
+)
 @click.option("--description", default="", help="For your own records.")
 @click.option("--signing", type=click.Choice(["hmac", "ed25519"]), default="hmac", help="A shared secret, or a public key.")
+@click.option("--batch-jobs", is_flag=True, help="Be told of the jobs inside batches, too.")
 @json_option
 @url_option
-def add(url: str | None, as_json: bool, target: str, types: tuple[str, ...], **said: str) -> None:
+def add(url: str | None, as_json: bool, target: str, types: tuple[str, ...], **said: Any) -> None:
     """Add a webhook; TARGET is an https:// address. Prints the secret or the public key, which is not shown again."""
     with connect(url) as client:
         webhook = client.add_webhook(target, list(types) or None, **said)
+    _print_new(webhook, as_json)
+
+
+def _print_new(webhook: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(webhook)
         return
@@ -64,6 +71,23 @@ def remove(url: str | None, webhook_id: str) -> None:
     """Remove a webhook, and what waits for it."""
     with connect(url) as client:
         client.remove_webhook(webhook_id)
+
+
+@command.command("rotate-secret")
+@click.argument("webhook_id")
+@click.option(
+    "--grace-s",
+    type=click.IntRange(0, 30 * 86400),
+    default=86400,
+    show_default=True,
+    help="Seconds that the old one signs, too.",
+)
+@json_option
+@url_option
+def rotate_secret(url: str | None, as_json: bool, webhook_id: str, grace_s: int) -> None:
+    """Give a webhook another secret, or another pair of keys, and print it this once."""
+    with connect(url) as client:
+        _print_new(client.rotate_webhook_secret(webhook_id, grace_s=grace_s), as_json)
 
 
 @command.command("ping")

@@ -115,6 +115,22 @@ def at_least(counts: Counts, sparing: Counts) -> Counts:
     return Counts(**{name: of.model_copy(update={"least": min(of.least, few.least)}) for name, (of, few) in pairs.items()})
 
 
+def gone_on(counts: Counts, known: int, frames: int, least: int) -> Counts:
+    """The calls of a job that asks the same, where answers are there before it begins: `known`, and `frames` of the outputs.
+
+    At most as many as without them: a plan for more samples may ask some anew. `least`: at which a budget may end it.
+    """
+    if counts.gradients.expected > 0:
+        return Counts(values=_less(counts.values, frames, 0), gradients=_less(counts.gradients, known, least))
+    return Counts(values=_less(counts.values, known + frames, least), gradients=counts.gradients)
+
+
+def _less(of: Count, known: int, least: int) -> Count:
+    most = of.expected if of.at_most is None else of.at_most
+    expected = round(max(0, most - known) * of.expected / most) if most else 0
+    return of.model_copy(update={"expected": expected, "least": min(least, expected), "exact": most == 0})
+
+
 def checked(counts: Counts, samples: int, runs: int) -> Counts:
     """The calls of a job whose explanations are checked, with `samples` more in all and `runs` further runs of the method.
 

@@ -19,6 +19,11 @@ def new_key(signing: Signing) -> str:
     return (SECRET if signing == "hmac" else PRIVATE) + base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
+def signing_of(key: str) -> Signing:
+    """What a key is for."""
+    return "ed25519" if key.startswith(PRIVATE) else "hmac"
+
+
 def shown(key: str) -> dict[str, str]:
     """What a receiver needs to check signatures: the `secret` itself, or the `public_key` of a private one."""
     if key.startswith(SECRET):

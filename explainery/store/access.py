@@ -70,6 +70,12 @@ class KeyStore:
             return None
         return None if int(record.get(b"expires", 2**62)) <= _now() else _read(key_id, record)
 
+    @store_errors()
+    def opens(self, key_id: str) -> bool:
+        """Whether a key that was good is so still: it was neither revoked nor has it expired."""
+        digest, expires = self._redis.hmget(key("apikey", key_id), "digest", "expires")
+        return digest is not None and int(expires or 2**62) > _now()
+
 
 def _now() -> int:
     return round(time.time() * 1000)

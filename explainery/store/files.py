@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from explainery.contract.batches import FileObject
-from explainery.contract.errors import FileInUse, FileNotFound
+from explainery.contract.errors import FileInUse, FileNotFound, QuotaExceeded, StoreUnavailable
 from explainery.settings import Settings
 from explainery.store.batch_files import WHOLE, BatchFiles
 from explainery.store.connection import store_errors
@@ -20,7 +21,7 @@ from explainery.store.scripting import Step
 if TYPE_CHECKING:
     from redis import Redis
 
-STEPS = ("shelve", "discard")
+STEPS = ("reserve", "shelve", "discard")
 STRAY_MS = 86_400_000
 """How old a file that nobody knows of must be: an upload may still be going on."""
 SWEPT = 100
@@ -53,11 +54,29 @@ class FileStore:
         """An id for a new file."""
         return f"file-{new_job_id()}"
 
+    @contextlib.contextmanager
+    def uploading(self, tenant: str, about: int, most: int) -> Iterator[str]:
+        """The id of a file that is to be written now and noted by `add`; when the block raises, nothing is left of it.
+
+        `about`: bytes that it will have, set aside meanwhile; `most`: that the tenant may store, 0 for any number.
+        Raises QuotaExceeded.
+        """
+        file = self.new_id()
+        self._reserve(file, tenant, about, most)
+        try:
+            yield file
+        except BaseException:
+            with contextlib.suppress(StoreUnavailable):  # then `sweep` does it in a day
+                self.bytes.delete(file)
+                self._release(file)
+            raise
+
     @store_errors()
-    def add(self, file: NewFile) -> FileObject:
-        """Note a file whose bytes are there."""
+    def add(self, file: NewFile, most: int = 0) -> FileObject:
+        """Note a file whose bytes are there. `most`: bytes that its tenant may store; past it, QuotaExceeded."""
         kept_ms = (file.kept_s or self._ttl_s) * 1000
-        self._steps["shelve"](file.id, file.tenant, file.name, "batch", file.format, file.bytes, kept_ms)
+        if not self._steps["shelve"](file.id, file.tenant, file.name, "batch", file.format, file.bytes, kept_ms, most):
+            raise _over()
         return self.get(file.tenant, file.id)
 
     @store_errors()
@@ -118,6 +137,15 @@ class FileStore:
             self.bytes.delete(file)
         return len(strays)
 
+    @store_errors()
+    def _reserve(self, file: str, tenant: str, about: int, most: int) -> None:
+        if not self._steps["reserve"](file, tenant, about, most, STRAY_MS):
+            raise _over()
+
+    @store_errors()
+    def _release(self, file: str) -> None:
+        self._steps["discard"](file)
+
     def _astray(self, file: str) -> bool:
         """Whether nobody knows of a file: it has no record, and no batch that still writes it."""
         _, ulid, *_ = [*file.split("-"), ""]
@@ -134,6 +162,10 @@ class FileStore:
             raise FileNotFound("There is no file of that id.")
         known: Mapping[bytes, bytes] = record
         return known
+
+
+def _over() -> QuotaExceeded:
+    return QuotaExceeded("Your tenant has stored as many bytes as it may; delete some of it.", "bytes", 60)
 
 
 def _object(file: str, record: Mapping[bytes, bytes]) -> FileObject:

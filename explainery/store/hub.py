@@ -20,7 +20,7 @@ MOST_KEPT = 1000
 """Events a listener may be behind; one that is further behind reads the stream by itself, which loses none."""
 RETRY_S = 0.2
 LOOK_S = 1.0
-"""How often it is looked whose client has left, which nobody would notice before the next heartbeat."""
+"""How often it is looked who is gone: nobody would notice before the next heartbeat that a client has left."""
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,10 @@ def _stays() -> bool:
 
 
 class Listener:
-    """One open stream: a tenant's events, or one job's. Used by one thread. `gone`: says whether its client has left."""
+    """One open stream: a tenant's events, or one job's. Used by one thread.
+
+    `gone`: says whether its client has left, or may not listen any more.
+    """
 
     def __init__(self, tenant: str, job: str | None, gone: Callable[[], bool] = _stays) -> None:
         self.tenant = tenant
@@ -58,7 +61,7 @@ class Listener:
 
     @property
     def closed(self) -> bool:
-        """Whether it is over: the process ends, or the client has left."""
+        """Whether it is over: the process ends, or the client has left, or may not listen any more."""
         return self._closed
 
     def give(self, event: JobEvent) -> None:
@@ -182,6 +185,7 @@ class Hub:
 
     def _let_go(self, *, only_gone: bool = False) -> None:
         with self._lock:
-            for listener in chain.from_iterable(self._listeners.values()):
-                if not only_gone or listener.gone():
-                    listener.close()
+            listeners = list(chain.from_iterable(self._listeners.values()))
+        for listener in listeners:
+            if not only_gone or listener.gone():
+                listener.close()

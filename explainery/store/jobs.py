@@ -154,12 +154,15 @@ class JobStore:
         once: Once | None = None,
         cancel_after_s: float | None = None,
         quota: Quota = ANY,
+        batch: str = "",
     ) -> Admission:
         """Enter a job into the line, or join it to one that asks the same unless it is to be computed afresh.
 
         `once`: when a job was admitted under this key, there is no other. `cancel_after_s`: when it is canceled if it has not
-        ended. `quota`: of its tenant. Raises QuotaExceeded, QueueFull past the bounds on what may wait and when Redis has used
-        three quarters of the memory it may use, ModelQuarantined when workers kept dying of the model, IdempotencyKeyReused.
+        ended. `quota`: of its tenant. `batch`: the one whose lines it answers.
+
+        Raises QuotaExceeded, QueueFull past the bounds on what may wait and when Redis has used three quarters of the memory it
+        may use, ModelQuarantined when workers kept dying of the model, IdempotencyKeyReused.
         """
         if self._headroom.exhausted():
             raise QueueFull("The queue's memory is nearly full; try again when jobs have finished.")
@@ -170,7 +173,9 @@ class JobStore:
         said_once = ("", "") if once is None else (once.name, once.fingerprint)
         cancel_ms = "" if cancel_after_s is None else max(1, round(cancel_after_s * 1000))
         bounds = (quota.jobs, quota.bytes, round(quota.compute_s * 1e6))
-        verdict, *more = self._steps["admit"](*names, spec.model_dump_json(), stored, *facts, *said_once, cancel_ms, *bounds)
+        verdict, *more = self._steps["admit"](
+            *names, spec.model_dump_json(), stored, *facts, *said_once, cancel_ms, *bounds, batch
+        )
         if verdict == b"queued":
             return Admission(ring=more[0].decode() or None)
         if verdict == b"full":

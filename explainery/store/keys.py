@@ -50,8 +50,8 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | banned | hash, group -> JSON: since when, deaths and last exit of a model that is quarantined | when empty | release, reap, unban |
 | open_of | hash, tenant -> its jobs that have not ended | when empty | admit, every step that ends a job |
 | open_us | hash, tenant -> microseconds of compute its open jobs are estimated to take | when empty | admit, every step that ends a job |
-| stored | hash, job -> bytes of inputs and result that are stored for it | when empty | admit, finish, every step that ends a job, forget, reap |
-| stored_of | hash, tenant -> bytes stored for its jobs | when empty | admit, finish, every step that ends a job, forget, reap |
+| stored | hash, job or file -> bytes that are stored for it: inputs and result, or a file's | when empty | admit, finish, every step that ends a job, forget, reap, reserve, shelve, note_batch, discard |
+| stored_of | hash, tenant -> bytes stored for its jobs and files | when empty | as stored |
 | spent:<tenant>:<day> | integer, microseconds of compute that a tenant spent on a day (UTC, since 1970) | two days | every step that ends a job |
 | arrivals:<tenant> | integer, when a tenant may have made all its requests of a minute at once again (microseconds) | a minute after the last request | meter |
 | tenant:<tenant> | hash: the fields of a tenant's policy that are its own | never: an operator's | tenants set, tenants forget |
@@ -73,17 +73,19 @@ whose keys share a slot. Steps get the prefix as their one key and build names a
 | events:<tenant> | stream: a job, the state it came into or that it was forgotten, its revision, when (ms) | events_ttl_s after the last | every step that moves or forgets a job |
 | progress:<tenant> | stream: a job and how far it is | a minute after the last | renew |
 | hooks:<tenant> | sorted set, webhook by when it was added (ms) | when empty | hook, unhook |
-| hook:<webhook> | hash: a webhook: tenant, url, types, secret, whether it is disabled and why | with the webhook | hook, unhook, settle, spread |
-| outbox | stream: what happened to jobs of tenants with webhooks, and has not been made into deliveries | never; entries leave with spread | every step that moves or forgets a job, spread |
+| hook:<webhook> | hash: a webhook: tenant, url, types, secret, those before it that sign yet, whether it is disabled and why | with the webhook | hook, unhook, rotate, lease, settle, spread |
+| inner_hooks:<tenant> | set, webhooks that are told of the jobs inside batches, too | when empty | hook, unhook |
+| outbox | stream: what happened to jobs and batches of tenants with webhooks, and has not been made into deliveries | never; entries leave with spread | every step that moves or forgets a job, end_batch, spread |
 | post:<delivery> | hash, named webhook/delivery: what is told, its status, attempts and last answer | a week after the last attempt | spread, ping, lease, settle, unhook |
 | posts:<webhook> | sorted set, delivery that waits by when it is due (ms) | when empty | spread, ping, lease, settle, unhook |
 | posting | sorted set, webhook by when its first delivery is due (ms) | when empty | spread, ping, lease, settle, unhook |
 | posted:<webhook> | sorted set, the newest deliveries by when they were made (ms) | a week after the last | spread, ping, unhook |
 | files:<tenant> | sorted set, file by when it was made (ms) | when empty | shelve, discard |
 | file:<file> | hash: a file of a batch: tenant, name, bytes, purpose, format, when it was made and is to go | with the file | shelve, discard, end_batch |
+| upload:<file> | string, the tenant whose file is being uploaded | when it is there; a day later, when it never was, by files_due | reserve, shelve, discard |
 | parts:<file> | list, what an output file is made of: name and bytes | with the file | note_batch |
 | readers:<file> | set, batches that read the file | when empty | open_batch, end_batch |
-| files_due | sorted set, file by when it is to be deleted (ms) | when empty | shelve, discard, end_batch |
+| files_due | sorted set, file by when it is to be deleted (ms) | when empty | reserve, shelve, discard, end_batch |
 | batches:<tenant> | sorted set, batch by when it was made (ms) | when empty | open_batch |
 | batch:<batch> | hash: a batch: what was asked, its status, counts and times, how far it is, whose it is and until when | file_ttl_s after its end | open_batch, take_batch, note_batch, stop_batch, end_batch |
 | chunks:<batch> | hash, number of a stretch of the input that is being worked on -> JSON: where it lies, its jobs and what they answer | when empty | note_batch, end_batch |

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -32,6 +32,10 @@ ENDED = frozenset({"", *(state.value for state in JobState if state.ended)})
 """States after which nothing more is told; none at all when the job was forgotten."""
 
 
+def _nothing() -> None:
+    """Done at every look, where nothing else is."""
+
+
 @dataclass(eq=False)
 class News:
     """What is told of one job from now on; with `of_its_end`, only that it ended."""
@@ -56,14 +60,16 @@ class Watcher:
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def wait(self, job_id: str, seen_revision: int, timeout_s: float) -> bool:
+    def wait(self, job_id: str, seen_revision: int, timeout_s: float, each_look: Callable[[], None] = _nothing) -> bool:
         """Block until the job's record is not at `seen_revision` any more, or time is up; say whether it has changed.
 
-        A job that is gone has changed. Raises StoreUnavailable when the record cannot be read.
+        A job that is gone has changed. `each_look` is called at every look, once a second at least, and may end the wait by
+        raising something. Raises StoreUnavailable when the record cannot be read.
         """
         deadline = time.monotonic() + timeout_s
         with self.news(job_id) as news:
             while not self._closed.is_set():
+                each_look()
                 if self._revision(job_id) != seen_revision:
                     return True
                 left = deadline - time.monotonic()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from explainery.contract.batch_events import FAMILY as BATCH_FAMILY
+from explainery.contract.batch_events import BatchEvent
 from explainery.contract.errors import TooManyWebhooks, WebhookNotFound
 from explainery.contract.events import FAMILY, PING, JobEvent, rfc3339
-from explainery.contract.signatures import new_key
+from explainery.contract.signatures import new_key, signing_of
 from explainery.contract.webhooks import Delivery, Webhook, WebhookRequest
 from explainery.settings import Settings
 from explainery.store.connection import store_errors
@@ -20,24 +23,29 @@ from explainery.store.scripting import Step
 if TYPE_CHECKING:
     from redis import Redis
 
-STEPS = ("hook", "unhook", "ping", "spread", "lease", "settle")
+STEPS = ("hook", "unhook", "rotate", "ping", "spread", "lease", "settle")
 MOST_WAITING = 10_000
 """Deliveries that may wait for one webhook."""
+MOST_OLDER = 4
+"""Secrets that sign beside the newest: an answer that holds a new one can be lost, and be asked for again."""
 SHOWN = 1000
 """Deliveries of one webhook that can be looked at."""
 
 
 @dataclass(frozen=True)
 class Errand:
-    """A delivery to be made now. `event`: what is told, None for a test; `attempts`: this one counted."""
+    """A delivery to be made now. `event`: what is told, None for a test; `attempts`: this one counted.
+
+    `secrets`: those that sign it, the newest first.
+    """
 
     hook: str
     id: str
     url: str
-    secret: str
+    secrets: tuple[str, ...]
     failing: int
     type: str
-    event: JobEvent | None
+    event: JobEvent | BatchEvent | None
     at_ms: int
     attempts: int
 
@@ -57,7 +65,7 @@ class WebhookStore:
         """Add a webhook; gives it and its secret, which is told this once. Raises TooManyWebhooks."""
         hook, secret = f"wh_{new_job_id()}", new_key(asked.signing)
         about = (asked.url, f" {' '.join(dict.fromkeys(asked.types))} ", asked.description, secret)
-        if not self._steps["hook"](hook, tenant, self._most, *about):
+        if not self._steps["hook"](hook, tenant, self._most, *about, int(asked.batch_jobs)):
             raise TooManyWebhooks(f"A tenant may have {self._most} webhooks (EXPLAINERY_WEBHOOKS); remove one first.")
         return self.get(tenant, hook), secret
 
@@ -81,6 +89,19 @@ class WebhookStore:
         """Remove a webhook and what waits for it. Raises WebhookNotFound."""
         if not self._steps["unhook"](hook, tenant):
             raise WebhookNotFound("There is no webhook of that id.")
+
+    @store_errors()
+    def rotate(self, tenant: str, hook: str, grace_s: float) -> tuple[Webhook, str]:
+        """Give a webhook another secret, which is told this once; the one before it signs, too, for `grace_s`.
+
+        Raises WebhookNotFound.
+        """
+        self.get(tenant, hook)
+        record: Any = self._redis.hget(key("hook", hook), "secret")
+        secret = new_key(signing_of((record or b"").decode()))
+        if not self._steps["rotate"](hook, tenant, secret, round(grace_s * 1000), MOST_OLDER):
+            raise WebhookNotFound("There is no webhook of that id.")
+        return self.get(tenant, hook), secret
 
     @store_errors()
     def deliveries(self, tenant: str, hook: str, limit: int) -> list[Delivery]:
@@ -130,9 +151,13 @@ class WebhookStore:
 
 
 def _errand(row: list[Any]) -> Errand:
-    hook, post, url, secret, failing, kind, job, state, revision, at_ms = (part.decode() for part in row[:10])
-    event = JobEvent(id=None, job=job, what=state, revision=int(revision), at_ms=int(at_ms)) if job else None
-    return Errand(hook, post, url, secret, int(failing), kind, event, int(at_ms), int(row[10]))
+    hook, post, url, secrets, failing, kind, job, state, revision, at_ms = (part.decode() for part in row[:10])
+    event: JobEvent | BatchEvent | None = None
+    if kind.startswith(f"{BATCH_FAMILY}."):
+        event = BatchEvent(batch=job, what=state, at_ms=int(at_ms))
+    elif job:
+        event = JobEvent(id=None, job=job, what=state, revision=int(revision), at_ms=int(at_ms))
+    return Errand(hook, post, url, tuple(secrets.split()), int(failing), kind, event, int(at_ms), int(row[10]))
 
 
 def _webhook(hook: str, record: Mapping[bytes, bytes]) -> Webhook:
@@ -140,12 +165,15 @@ def _webhook(hook: str, record: Mapping[bytes, bytes]) -> Webhook:
         id=hook,
         url=record[b"url"].decode(),
         types=tuple(record[b"types"].decode().split()),
+        batch_jobs=b"inner" in record,
         description=record[b"description"].decode(),
         tenant=record[b"tenant"].decode(),
         created_at=rfc3339(int(record[b"created"])),
         disabled_at=_time(record, b"disabled"),
         disabled_reason=_text(record, b"reason"),
         delivered_at=_time(record, b"delivered"),
+        rotated_at=_time(record, b"rotated"),
+        old_secret_until=_older_until(record),
         failing=int(record.get(b"failing", 0)),
         dropped=int(record.get(b"dropped", 0)),
     )
@@ -153,10 +181,13 @@ def _webhook(hook: str, record: Mapping[bytes, bytes]) -> Webhook:
 
 def _delivery(post: str, record: Mapping[bytes, bytes]) -> Delivery:
     status: Any = record[b"status"].decode()
+    kind, named = record[b"type"].decode(), _text(record, b"job")
+    of_batch = kind.startswith(f"{BATCH_FAMILY}.")
     return Delivery(
         id=post,
-        type=record[b"type"].decode(),
-        job=_text(record, b"job"),
+        type=kind,
+        job=None if of_batch else named,
+        batch=named if of_batch else None,
         status=status,
         attempts=int(record[b"attempts"]),
         answer=_text(record, b"answer"),
@@ -164,6 +195,13 @@ def _delivery(post: str, record: Mapping[bytes, bytes]) -> Delivery:
         tried_at=_time(record, b"tried"),
         next_at=_time(record, b"next"),
     )
+
+
+def _older_until(record: Mapping[bytes, bytes]) -> str | None:
+    """Until when secrets before the newest sign; None when none does."""
+    ends = [int(each.rpartition(b"|")[2]) for each in record.get(b"older", b"").split()]
+    last = max(ends, default=0)
+    return rfc3339(last) if last > time.time() * 1000 else None
 
 
 def _time(record: Mapping[bytes, bytes], field: bytes) -> str | None:

@@ -157,7 +157,7 @@ class Coordinator:
         return Desk(
             shelf=self._rights.shelf(tenant),
             quota=self._rights.quota(tenant),
-            terms=Terms(tenant, None, settings.max_rows, "off", self._catalogue.device),
+            terms=Terms(tenant, None, settings.max_rows, "off", self._catalogue.device, settings.max_evaluations),
             layers_of=self._layers.find,
             past_of=self._runs.past,
             backgrounds=self._backgrounds,

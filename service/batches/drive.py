@@ -196,7 +196,7 @@ class Drive:
         quota = self._tools.desk(self._at.tenant).quota if planned.jobs else ANY
         for job in planned.jobs:
             try:
-                admission = self._tools.jobs.admit(job.spec, job.inputs, fresh=True, quota=quota)
+                admission = self._tools.jobs.admit(job.spec, job.inputs, fresh=True, quota=quota, batch=self.lease.batch)
             except PASSING as error:
                 log.info("batch=%s not_let_in=%s", self.lease.batch, error.code)
                 self._full_until = time.monotonic() + min(getattr(error, "retry_after_s", PAUSE_S[0]), PAUSE_S[1])

@@ -11,6 +11,7 @@ JSON, FORM = "application/json", "multipart/form-data"
 
 BODIES = {
     "add_webhook": (JSON, "WebhookRequest"),
+    "rotate_webhook_secret": (JSON, "RotateRequest"),
     "upload_file": (FORM, "NewFile"),
     "create_batch": (JSON, "BatchRequest"),
     "submit_explanation": (JSON, "JobRequest"),

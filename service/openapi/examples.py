@@ -51,6 +51,9 @@ BODIES: dict[str, dict[str, Example]] = {
     "add_webhook": {
         "ends": ("Told of every end", 201, {"url": "https://hooks.example/explainery", "description": "our own queue"}),
     },
+    "rotate_webhook_secret": {
+        "week": ("The old secret signs for a week yet", 200, {"grace_s": 604800}),
+    },
     "explain_v1": {
         "instances": ("KServe's form", 200, {"instances": [ROW], "parameters": {"method": "exact_shapley"}}),
         "unknown_method": ("A method that there is not", 422, {"instances": [ROW], "parameters": {"method": "no_method"}}),

@@ -45,6 +45,7 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "get_webhook": (*READS_ONE, 422),
     "remove_webhook": (404, 422),
     "list_deliveries": (*READS_ONE, 422),
+    "rotate_webhook_secret": (*BODY, 404),
     "ping_webhook": (*READS_ONE, 422),
     "upload_file": (*BODY, 409, 411),
     "list_files": (*READS, 422),

@@ -8,10 +8,12 @@ from socket import socket
 from apiflask import APIBlueprint
 from flask import Response, request
 
+from explainery.contract.errors import StoreUnavailable
 from explainery.contract.job import Job
 from explainery.store.events import Place
 from explainery.store.hub import Listener
 from service.answers import accepted
+from service.caller import shown_now
 from service.openapi.answers import stream_answers
 from service.parts import Parts, parts
 from service.routes.explanations import known_id
@@ -64,8 +66,17 @@ def tenant_events() -> Response:
 
 
 def _gone() -> Callable[[], bool]:
+    """Says whether the client has left, or what it was let in with opens nothing any more."""
     connection: socket | None = request.environ.get("gunicorn.socket")
-    return lambda: has_left(connection)
+    passes, shown = parts().passes, shown_now()
+
+    def gone() -> bool:
+        try:
+            return has_left(connection) or not passes.good(shown)
+        except StoreUnavailable:  # then there is nothing to tell it either
+            return False
+
+    return gone
 
 
 def _tells(context: Parts, job: Job, place: Place) -> bool:

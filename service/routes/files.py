@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from explainery.contract.batches import FileObject
 from explainery.contract.errors import FileNotFound
 from service.answers import accepted, json_answer
+from service.caller import quota_now
 from service.openapi.answers import answers, content_answers
 from service.parts import parts
 from service.tenant import HEADER, read_tenant
@@ -41,8 +42,9 @@ class FileQuery(BaseModel):
 def add() -> Response:
     """Upload a batch's input: JSON lines, or a table as CSV or Parquet."""
     accepted("application/json")
-    new = upload(request, _tenant(), parts().files, parts().settings)
-    return json_answer(parts().files.add(new).model_dump())
+    context = parts()
+    most = quota_now(context.backgrounds).bytes
+    return json_answer(upload(request, _tenant(), context.files, context.settings, most).model_dump())
 
 
 @blueprint.get("")

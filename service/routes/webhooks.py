@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from explainery.allowed_hosts import AllowList
 from explainery.contract.errors import InvalidWebhook, WebhookNotFound
-from explainery.contract.events import TYPES
 from explainery.contract.signatures import shown
-from explainery.contract.webhooks import Webhook, WebhookRequest
+from explainery.contract.webhooks import KNOWN_TYPES, RotateRequest, Webhook, WebhookRequest
 from explainery.courier.addresses import read_target
 from service.answers import accepted, json_answer
 from service.body import read_json
@@ -45,9 +44,9 @@ def add() -> Response:
     """
     accepted("application/json")
     asked = validated(WebhookRequest, read_json(request))
-    unknown = [number for number, name in enumerate(asked.types) if name not in TYPES]
+    unknown = [number for number, name in enumerate(asked.types) if name not in KNOWN_TYPES]
     if unknown:
-        raise fault(InvalidWebhook, f"types.{unknown[0]}", f"is no event type; there are: {', '.join(TYPES)}")
+        raise fault(InvalidWebhook, f"types.{unknown[0]}", f"is no event type; there are: {', '.join(KNOWN_TYPES)}")
     read_target(asked.url, AllowList.parse(parts().settings.webhook_allowed))
     webhook, key = parts().webhooks.add(_tenant(), asked)
     document = {**_document(webhook), **shown(key)}
@@ -77,6 +76,20 @@ def remove(webhook_id: str) -> Response:
     """Remove a webhook, and what waits to be delivered to it."""
     parts().webhooks.remove(_tenant(), _known(webhook_id))
     return Response(status=204)
+
+
+@blueprint.post("/<webhook_id>/rotate-secret")
+@blueprint.doc(operation_id="rotate_webhook_secret", responses=answers("NewWebhook", {200: "The new secret, shown this once."}))
+def rotate(webhook_id: str) -> Response:
+    """Give a webhook another secret, or another pair of keys.
+
+    The answer holds it as that of `POST /v1/webhooks` does. For `grace_s`, a day by default, the old one signs messages, too.
+    """
+    accepted("application/json")
+    known = _known(webhook_id)
+    asked = validated(RotateRequest, read_json(request))
+    webhook, key = parts().webhooks.rotate(_tenant(), known, asked.grace_s)
+    return json_answer({**_document(webhook), **shown(key)}, headers={"Cache-Control": "no-store"})
 
 
 @blueprint.get("/<webhook_id>/deliveries")
@@ -109,5 +122,5 @@ def _known(webhook_id: str) -> str:
 
 def _document(webhook: Webhook) -> dict[str, Any]:
     here = f"{request.script_root}/v1/webhooks/{webhook.id}"
-    links = {"self": here, "deliveries": f"{here}/deliveries", "ping": f"{here}/ping"}
+    links = {"self": here, "deliveries": f"{here}/deliveries", "ping": f"{here}/ping", "rotate_secret": f"{here}/rotate-secret"}
     return {**webhook.model_dump(), "links": links}

@@ -54,8 +54,12 @@ def test_four_times_512_samples_refined_equal_one_run_of_2048(stack: Stack, doub
     last, whole = stack.result(chain), stack.result(one)
     np.testing.assert_allclose(numbers(last), numbers(whole), rtol=1e-9, atol=1e-9)
     assert last["params"] == whole["params"]
+    told = stack.job(chain)["estimate"]
     for kind in ("model_evaluations", "gradient_evaluations"):
         assert last["cost"][kind] <= whole["cost"][kind] * 0.55
+        assert last["cost"][kind] <= told[kind]["at_most"]
+        if method in ("kernel_shap", "smoothgrad"):  # others draw what they have drawn before, or ask it anew
+            assert told[kind]["expected"] == pytest.approx(last["cost"][kind], rel=0.05, abs=12)
 
 
 def test_a_refined_job_shares_what_another_that_asked_the_same_was_answered(stack: Stack, double: str) -> None:

@@ -55,6 +55,9 @@ def test_an_example_of_a_body_is_answered_as_it_says(operation: str, name: str, 
             params = {"samples": 64, "tolerance": 0}
             job = client.submit(EXACT["model"], EXACT["instances"], "kernel_shap", params=params, wait_s=60)
         path = path.replace(SOME_JOB, job.id)
+    if operation == "rotate_webhook_secret":
+        with Client(url) as client:
+            path = path.replace("{webhook_id}", client.add_webhook("https://hooks.example/explainery")["id"])
     body = example["value"]
     if operation == "create_batch":  # of a file that there is
         line = {"custom_id": "1", "method": "POST", "url": "/v1/explanations", "body": EXACT}

@@ -88,6 +88,7 @@ OPERATIONS: dict[str, tuple[Called, str]] = {
     "get_webhook": (call("webhook", "{webhook}"), "webhooks show {webhook}"),
     "remove_webhook": (call("remove_webhook", "{gone}"), "webhooks remove {gone}"),
     "list_deliveries": (call("webhook_deliveries", "{webhook}"), "webhooks deliveries {webhook}"),
+    "rotate_webhook_secret": (call("rotate_webhook_secret", "{webhook}"), "webhooks rotate-secret {webhook}"),
     "ping_webhook": (call("ping_webhook", "{webhook}"), "webhooks ping {webhook}"),
     "upload_file": (call("create_file", "{lines}"), "files upload {lines}"),
     "list_files": (call("files"), "files list"),

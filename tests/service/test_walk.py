@@ -73,6 +73,7 @@ WALK: dict[str, Ask] = {
     "DELETE /v1/webhooks/<webhook_id>": Ask(),
     "GET /v1/webhooks/<webhook_id>/deliveries": Ask(),
     "POST /v1/webhooks/<webhook_id>/ping": Ask(),
+    "POST /v1/webhooks/<webhook_id>/rotate-secret": Ask(json={}),
     "GET /v1/backgrounds": Ask(),
     "GET /v1/backgrounds/<background_id>": Ask(),
     "DELETE /v1/backgrounds/<background_id>": Ask(),

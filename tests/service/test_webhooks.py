@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from targets import targets, until
 
+from explainery.contract.batch_events import BATCH_ENDS
 from explainery.contract.events import ENDS, TYPES
 from explainery.courier.courier import Courier
 from explainery.settings import Settings
@@ -31,7 +32,7 @@ def test_a_webhook_is_added_shown_and_removed(client: FlaskClient):
     added = add(client, description="loans")
     document = added.json
     assert (added.status_code, added.headers["Location"]) == (201, document["links"]["self"])
-    assert (document["url"], document["types"], document["description"]) == (URL, list(ENDS), "loans")
+    assert (document["url"], document["types"], document["description"]) == (URL, [*ENDS, *BATCH_ENDS], "loans")
     assert document["secret"].startswith("whsec_")
     shown = client.get(document["links"]["self"])
     assert shown.json == {name: value for name, value in document.items() if name != "secret"}

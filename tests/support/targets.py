@@ -29,7 +29,9 @@ class Target:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.rfile.read(size := int(self.headers["Content-Length"]))
+                if len(body) < size:
+                    return  # who sent it was killed meanwhile
                 with target._lock:
                     target.seen.append(({name.lower(): value for name, value in self.headers.items()}, body))
                     status, headers = target.answers[min(len(target.seen), len(target.answers)) - 1]

@@ -70,6 +70,7 @@ class Operations:
     webhooks = Answered(of_webhooks.webhooks)
     webhook = Answered(of_webhooks.webhook)
     remove_webhook = Answered(of_webhooks.remove_webhook)
+    rotate_webhook_secret = Answered(of_webhooks.rotate_webhook_secret)
     ping_webhook = Answered(of_webhooks.ping_webhook)
     webhook_deliveries = Answered(of_webhooks.webhook_deliveries)
 

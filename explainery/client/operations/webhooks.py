@@ -11,13 +11,13 @@ _WEBHOOKS = "/v1/webhooks"
 
 
 def add_webhook(
-    url: str, types: list[str] | None = None, *, description: str = "", signing: str = "hmac"
+    url: str, types: list[str] | None = None, *, description: str = "", signing: str = "hmac", batch_jobs: bool = False
 ) -> Steps[dict[str, Any]]:
     """Have an address told of jobs, by default of every end; the answer's `secret` is shown this once.
 
-    `signing`: "hmac", or "ed25519" for a `public_key` in the secret's place.
+    `signing`: "hmac", or "ed25519" for a `public_key` in the secret's place. `batch_jobs`: of the jobs inside batches, too.
     """
-    body = {"url": url, "description": description, "signing": signing, **given(types=types)}
+    body = {"url": url, "description": description, "signing": signing, "batch_jobs": batch_jobs, **given(types=types)}
     return dict((yield write("POST", _WEBHOOKS, json=body)).json())
 
 
@@ -34,6 +34,12 @@ def webhook(webhook_id: str) -> Steps[dict[str, Any]]:
 def remove_webhook(webhook_id: str) -> Steps[None]:
     """Remove a webhook, and what waits for it."""
     yield write("DELETE", path("v1", "webhooks", webhook_id))
+
+
+def rotate_webhook_secret(webhook_id: str, *, grace_s: int = 86400) -> Steps[dict[str, Any]]:
+    """Give a webhook another secret, which is shown this once; the old one signs, too, for `grace_s`, 0 for not at all."""
+    response = yield write("POST", path("v1", "webhooks", webhook_id, "rotate-secret"), json={"grace_s": grace_s})
+    return dict(response.json())
 
 
 def ping_webhook(webhook_id: str) -> Steps[dict[str, Any]]:

@@ -6,7 +6,7 @@
 --       14 content key, or '' when nothing is the same  15 '1' to work on it though another asked the same
 --       16 name of the idempotency key, or ''  17 fingerprint of what was asked under it  18 canceled after so many ms, or ''
 --       19 most jobs of the tenant that have not ended  20 most bytes stored for it  21 most microseconds of compute it may spend in a
---       day, what its jobs are estimated to take counted; each 0: any
+--       day, what its jobs are estimated to take counted; each 0: any  22 the batch whose lines it answers, or ''
 -- Gives a verdict and what belongs to it:
 --   'queued', whom to ring or ''    'attached', id of the job it follows    'answered', id of the job that answered it
 --   'full', what ('jobs', 'bytes' or 'age'), seconds until there may be room    'banned'
@@ -97,7 +97,7 @@ local pace = redis.call('HGET', key('pace'), pace_of(tenant, group, ARGV[12])) o
 local cost = other and 0 or math.max(1, math.ceil(pace * ARGV[13]))
 local job = { id = id, state = 'queued', group = group, model = ARGV[3], tenant = tenant, priority = priority, order = order, place = place,
   cost = cost, created = now, size = other and 0 or ARGV[10], fence = 0, losses = '0', attempts = '0',
-  content = content ~= '' and content, tag = other and 0 or promise(tenant, priority, cost) }
+  content = content ~= '' and content, batch = ARGV[22] ~= '' and ARGV[22], tag = other and 0 or promise(tenant, priority, cost) }
 redis.call('HSET', key('job', id), 'spec', ARGV[8], 'state', 'queued', 'group', group, 'model', ARGV[3], 'rows', ARGV[5],
   'order', order, 'place', place, 'tag', job.tag, 'cost', cost, 'effort', ARGV[13], 'method', ARGV[12], 'tenant', tenant, 'priority', priority,
   'size', job.size, 'created', now, 'fence', 0, 'attempts', 0, 'losses', 0, 'failures', 0, 'revision', 1)
@@ -107,6 +107,7 @@ redis.call('ZADD', key('jobs', tenant), place, id)
 redis.call('ZADD', key('state', 'queued'), order, id)
 redis.call('ZADD', key('state', mine(job, 'queued')), place, id)
 redis.call('ZADD', key('model', mine(job, job.model)), place, id)
+if job.batch then redis.call('HSET', key('job', id), 'batch', job.batch) end
 if ARGV[4] ~= '' then
   redis.call('HSET', key('job', id), 'decision', ARGV[4])
   redis.call('ZADD', key('decision', mine(job, ARGV[4])), place, id)

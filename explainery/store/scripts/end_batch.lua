@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- End a batch, and show its files.
+-- End a batch, show its files, and have its tenant's webhooks told.
 -- KEYS  1 prefix
 -- ARGV  1 batch  2 fence  3 status  4 milliseconds that batch and files are kept  5 errors, JSON, or ''
 --       6.. its files, each: 'output' or 'error', file, name
@@ -27,4 +27,8 @@ redis.call('SREM', key('readers', redis.call('HGET', name, 'input')), batch)
 redis.call('ZREM', key('open_batches'), batch)
 redis.call('DEL', key('chunks', batch))
 redis.call('PEXPIRE', name, keep)
+if redis.call('EXISTS', key('hooks', tenant)) == 1 then
+  redis.call('XADD', key('outbox'), 'MAXLEN', '~', OUTBOX, '*', 'tenant', tenant, 'job', batch, 'family', 'batch.', 'state', ARGV[3],
+    'revision', 0, 'at', now)
+end
 return 1

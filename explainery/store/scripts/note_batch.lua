@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Note how far a batch is, and keep it a while longer.
+-- Note how far a batch is, and keep it a while longer. What was written for it counts as its tenant's bytes from now on.
 -- KEYS  1 prefix
 -- ARGV  1 batch  2 fence  3 lease, milliseconds  4 chunk that is done, or ''  5 chunk that is planned, or ''  6 its plan
 --       7 lines answered and 8 lines failed in addition
@@ -20,7 +20,11 @@ if ARGV[5] ~= '' then redis.call('HSET', key('chunks', batch), ARGV[5], ARGV[6])
 if ARGV[7] ~= '0' then redis.call('HINCRBY', name, 'completed', ARGV[7]) end
 if ARGV[8] ~= '0' then redis.call('HINCRBY', name, 'failed', ARGV[8]) end
 for i = 9, 11, 2 do
-  if ARGV[i] ~= '' then redis.call('RPUSH', key('parts', ARGV[i]), ARGV[i + 1]) end
+  if ARGV[i] ~= '' then
+    local before = tonumber(redis.call('HGET', key('stored'), ARGV[i]) or 0)
+    redis.call('RPUSH', key('parts', ARGV[i]), ARGV[i + 1])
+    hold_bytes(ARGV[i], redis.call('HGET', name, 'tenant'), before + tonumber(string.match(ARGV[i + 1], '%d+$')))
+  end
 end
 for i = 13, #ARGV, 2 do
   -- a batch that was told to stop meanwhile goes on to do so

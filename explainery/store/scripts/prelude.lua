@@ -27,7 +27,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local CLASSES = { 'interactive', 'batch' }
 local FIELDS = { 'state', 'group', 'model', 'decision', 'rows', 'order', 'deadline', 'worker', 'fence', 'losses', 'failures',
-  'tenant', 'priority', 'cost', 'tag', 'spot', 'follows', 'content', 'result_of', 'created', 'size', 'attempts', 'quarantined', 'cancel_at', 'place' }
+  'tenant', 'priority', 'cost', 'tag', 'spot', 'follows', 'content', 'result_of', 'created', 'size', 'attempts', 'quarantined', 'cancel_at', 'place', 'batch' }
 
 -- The record as a table (missing fields are false), or nil.
 local function fetch(id)
@@ -53,15 +53,16 @@ local function write(job, ...)
   return redis.call('HINCRBY', key('job', job.id), 'revision', 1)
 end
 
--- Tell that a job came into a state, or was forgotten: whoever waits for a change, and its tenant's stream, in which it is kept.
+-- Tell that a job came into a state, or was forgotten: whoever waits for a change, and its tenant's stream, in which it is kept. Of the
+-- jobs that a batch's lines are put into only those webhooks are told that asked for it: there are thousands.
 local function tell(job, state, revision)
   redis.call('PUBLISH', key('changes'), job.id .. (state == 'forgotten' and '' or ' ' .. state))
   local stream = key('events', job.tenant)
   redis.call('XADD', stream, 'MAXLEN', '~', EVENTS, '*', 'job', job.id, 'state', state, 'revision', revision, 'at', now)
   redis.call('PEXPIRE', stream, EVENTS_TTL)
-  if redis.call('EXISTS', key('hooks', job.tenant)) == 1 then
+  if redis.call('EXISTS', key(job.batch and 'inner_hooks' or 'hooks', job.tenant)) == 1 then
     redis.call('XADD', key('outbox'), 'MAXLEN', '~', OUTBOX, '*', 'tenant', job.tenant, 'job', job.id, 'state', state,
-      'revision', revision, 'at', now)
+      'revision', revision, 'at', now, 'inner', job.batch and '1' or '0')
   end
 end
 
@@ -109,13 +110,19 @@ local function charge(tenant, us)
   redis.call('PEXPIRE', spent_name(tenant), 2 * 86400000)
 end
 
--- From now on so many bytes are stored for a job.
+-- From now on so many bytes are stored for a job, or a file.
 local function hold_bytes(id, tenant, bytes)
   local said = redis.call('HGET', key('stored'), id)
   local before = tonumber(said or 0)
   if bytes == before then return end
   if bytes > 0 then redis.call('HSET', key('stored'), id, bytes) else redis.call('HDEL', key('stored'), id) end
   add('stored_of', tenant, bytes - before)
+end
+
+-- Whether a tenant may store so many bytes for a job or a file, what is held for that already counted once. most: 0 is any number.
+local function room_for(id, tenant, bytes, most)
+  local before = tonumber(redis.call('HGET', key('stored'), id) or 0)
+  return most == 0 or tonumber(redis.call('HGET', key('stored_of'), tenant) or 0) - before + bytes <= most
 end
 
 local function open_account(job)
@@ -524,6 +531,26 @@ local function each(ids, set, remove, treat)
   for _, id in ipairs(ids) do
     local job = fetch(id)
     if job then treat(job) else redis.call(remove, set, id) end
+  end
+end
+
+--- Secrets of webhooks: the newest, and for a while those before it, as 'secret|ms secret|ms', the newer first
+
+local function older_secrets(hook)
+  local found = {}
+  for secret, until_ms in string.gmatch(redis.call('HGET', key('hook', hook), 'older') or '', '(%S+)|(%d+)') do
+    if tonumber(until_ms) > now then found[#found + 1] = { secret = secret, until_ms = tonumber(until_ms) } end
+  end
+  return found
+end
+
+local function write_older_secrets(hook, older)
+  local parts = {}
+  for i, each in ipairs(older) do parts[i] = each.secret .. '|' .. string.format('%.0f', each.until_ms) end
+  if #parts > 0 then
+    redis.call('HSET', key('hook', hook), 'older', table.concat(parts, ' '))
+  else
+    redis.call('HDEL', key('hook', hook), 'older')
   end
 end
 

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Make deliveries out of what happened: one for each webhook of the tenant that wants to be told. A crash before or after this step
+-- Make deliveries out of what happened to jobs and batches: one for each webhook of the tenant that wants to be told. A crash before or after this step
 -- loses and doubles nothing: what happened leaves the outbox in the step that makes its deliveries.
 -- KEYS  1 prefix
 -- ARGV  1 most events  2 most deliveries that may wait for one webhook  3 most deliveries of a webhook that can be looked at
@@ -28,10 +28,11 @@ end
 for _, entry in ipairs(entries) do
   local event = {}
   for i = 1, #entry[2], 2 do event[entry[2][i]] = entry[2][i + 1] end
-  event.type = ARGV[4] .. event.state
+  event.type = (event.family or ARGV[4]) .. event.state
   for _, hook in ipairs(redis.call('ZRANGE', key('hooks', event.tenant), 0, -1)) do
-    local said = redis.call('HMGET', key('hook', hook), 'types', 'disabled')
-    if said[1] and not said[2] and string.find(said[1], ' ' .. event.type .. ' ', 1, true) then
+    local said = redis.call('HMGET', key('hook', hook), 'types', 'disabled', 'inner')
+    local wanted = event.inner ~= '1' or said[3]
+    if wanted and said[1] and not said[2] and string.find(said[1], ' ' .. event.type .. ' ', 1, true) then
       local post = 'msg_' .. event.job .. '_' .. event.revision .. (event.state == 'forgotten' and '_forgotten' or '')
       put(hook, post, event)
     end

@@ -9,5 +9,6 @@ for _, post in ipairs(redis.call('ZRANGE', key('posted', ARGV[1]), 0, -1)) do
   redis.call('DEL', key('post', ARGV[1] .. '/' .. post))
 end
 for _, kind in ipairs({ 'hook', 'posts', 'posted' }) do redis.call('DEL', key(kind, ARGV[1])) end
+redis.call('SREM', key('inner_hooks', ARGV[2]), ARGV[1])
 redis.call('ZREM', key('posting'), ARGV[1])
 return 1

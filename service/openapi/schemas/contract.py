@@ -13,7 +13,7 @@ from explainery.contract.comparison import ComparisonRequest
 from explainery.contract.job import BackgroundRequest, Job, JobRequest, RefineRequest
 from explainery.contract.layers import LayerSpec
 from explainery.contract.result import Result
-from explainery.contract.webhooks import Delivery, Webhook, WebhookRequest
+from explainery.contract.webhooks import Delivery, RotateRequest, Webhook, WebhookRequest
 from service.openapi.words import NUMBER, NUMBERS, REF, TEXT, TEXT_OR_NULL, Schema, array, structure
 
 TAKEN = (
@@ -22,6 +22,7 @@ TAKEN = (
     RefineRequest,
     BackgroundRequest,
     WebhookRequest,
+    RotateRequest,
     BatchRequest,
 )
 GIVEN = (Job, Result, MethodSpec, CheckSpec, ModelEntry, LayerSpec, Webhook, Delivery, Batch, FileObject)
@@ -29,7 +30,7 @@ GIVEN = (Job, Result, MethodSpec, CheckSpec, ModelEntry, LayerSpec, Webhook, Del
 ROW_MAJOR = {**NUMBERS, "description": "Row-major, `shape` says how."}
 GAINED: dict[str, Schema] = {
     "Job": {"links": structure({**dict.fromkeys(("self", "result", "cancel", "events"), TEXT), "partial": TEXT_OR_NULL})},
-    "Webhook": {"links": structure(dict.fromkeys(("self", "deliveries", "ping"), TEXT))},
+    "Webhook": {"links": structure(dict.fromkeys(("self", "deliveries", "ping", "rotate_secret"), TEXT))},
     "Attribution": {"data": ROW_MAJOR, "standard_error": {"anyOf": [NUMBERS, {"type": "null"}]}},
     "MapInfo": {"data": ROW_MAJOR},
     "ModelEntry": {"version": TEXT},

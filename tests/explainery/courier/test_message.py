@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 
 import pytest
@@ -14,7 +15,7 @@ from explainery.store.webhooks import Errand
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  published with the specification
 EVENT = JobEvent(id=None, job="01K", what="succeeded", revision=3, at_ms=1764132190123)
-ERRAND = Errand("wh_1", "msg_01K_3", "https://a.example/", SECRET, 0, EVENT.type, EVENT, EVENT.at_ms, 1)
+ERRAND = Errand("wh_1", "msg_01K_3", "https://a.example/", (SECRET,), 0, EVENT.type, EVENT, EVENT.at_ms, 1)
 
 
 def test_the_published_vector():
@@ -73,3 +74,11 @@ def test_a_public_key_checks_what_its_private_one_signs() -> None:
     with pytest.raises(InvalidSignature):
         Ed25519PublicKey.from_public_bytes(public).verify(base64.b64decode(told), b"msg_2.1614265330.{}")
     assert set(shown(key)) == {"public_key"}
+
+
+def test_while_a_secret_goes_out_of_use_both_sign():
+    old, new = new_key("hmac"), new_key("ed25519")
+    body = body_of(ERRAND)
+    told = headers_of(dataclasses.replace(ERRAND, secrets=(new, old)), body, 1700000000)["webhook-signature"]
+    assert told.split(" ") == [signature(secret, "msg_01K_3", 1700000000, body) for secret in (new, old)]
+    assert [each.partition(",")[0] for each in told.split(" ")] == ["v1a", "v1"]

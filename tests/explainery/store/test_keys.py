@@ -19,7 +19,7 @@ TYPES = {
     "integer": "string",
 }
 STEPS = sorted({*jobs.STEPS, *webhooks.STEPS, *batches.STEPS, *files.STEPS, "announce", "unban"})
-NEW_WORK = {"admit", "hook", "ping", "shelve", "open_batch"}
+NEW_WORK = {"admit", "hook", "open_batch", "ping", "reserve", "rotate", "shelve"}
 """What a full Redis refuses."""
 
 
