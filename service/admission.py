@@ -1,35 +1,19 @@
-"""May this job enter? A request and what the workers offer -> what is stored. Pure: no Redis, no HTTP.
-
-Everything that the card or the catalogue can tell is checked here, so that it does not fail later.
-"""
+"""May this job enter? What a request comes to, its estimate, and the record that is stored. Pure: no Redis, no HTTP."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from explainery.contract.catalogue import MethodSpec
 from explainery.contract.effort import MOST
-from explainery.contract.errors import InvalidInput
-from explainery.contract.job import DEFAULT_TENANT, Baseline, JobRequest, JobSpec, ModelRef
-from explainery.contract.layers import AUTO, LayerSpec, chosen
-from explainery.contract.model_card import ModelCard
-from explainery.contract.tables import check_table
-from service.baselines import Stored, no_backgrounds, read_baseline
-from service.choice import check_method, check_sets, choose_method
+from explainery.contract.estimate import Estimate
+from explainery.contract.job import DEFAULT_TENANT, Baseline, JobRequest, JobSpec, ModelRef, Priority
+from service.baselines import Stored, no_backgrounds
+from service.checked import Checked, LayersOf, check
 from service.estimating import Asked, PastOf, budget_of, estimate_of, nothing
-from service.faults import fault
-from service.inputs import read_tensors
-from service.instances import read_instances
-from service.need import check_room
-from service.quality import read_quality
-from service.reasons import check_reasons
-from service.rows import Rows
 from service.sameness import content_of
 from service.shelf import Shelf
-from service.targets import read_target
-from service.value_functions import check_value_function
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,10 +43,6 @@ class Terms:
     """Evaluations that a job may cost; 0: any number."""
 
 
-LayersOf = Callable[[str], "Sequence[LayerSpec] | None"]
-"""A model's layers by its digest; None while no worker has looked."""
-
-
 def admit(
     request: JobRequest,
     shelf: Shelf,
@@ -74,34 +54,51 @@ def admit(
     stored: Stored = no_backgrounds,
 ) -> Admitted:
     """Check a request against what is on offer. Raises a subclass of RequestRefused that says what to change."""
-    entry = shelf.usable(request.model)
-    check_method(request, entry, shelf)
-    rows = _rows(request, entry.card, terms.max_rows)
-    check_room(rows, shelf.offer.room_bytes)
-    choice = choose_method(request, entry, shelf, rows.shapes)
-    check_layer(choice.spec, choice.params, entry.digest, layers_of)
-    check_sets(choice, rows.count)
-    check_table(choice.spec, choice.params, entry.card, rows.count)
-    quality = read_quality(request.quality, choice.spec, choice.params, entry, shelf)
-    check_reasons(request.reasons, choice.spec, entry.card)
-    target = read_target(request.target, entry.card, rows.count)
-    baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows, stored)
-    check_value_function(choice.spec, baseline)
-    backgrounds = backgrounds_of(baseline, baseline_arrays)
-    checks = tuple((shelf.checks[each.check], each.params) for each in quality)
-    asked = Asked(entry, choice, rows, target, backgrounds, request.priority, terms.device, checks, terms.tenant)
-    estimate = estimate_of(asked, past_of)
-    spec = JobSpec(
+    checked = check(request, shelf, terms.max_rows, layers_of, stored)
+    estimate = estimate_of(_asked(checked, request.priority, shelf, terms), past_of)
+    spec = _record(job_id, request, terms, checked, estimate)
+    content = content_of(spec, checked.arrays, checked.choice.spec, terms.dedupe)
+    return Admitted(spec.model_copy(update={"content": content}), checked.arrays)
+
+
+def _asked(checked: Checked, priority: Priority, shelf: Shelf, terms: Terms) -> Asked:
+    """What the cost depends on."""
+    return Asked(
+        entry=checked.entry,
+        choice=checked.choice,
+        rows=checked.rows,
+        targets=checked.target,
+        backgrounds=backgrounds_of(checked.baseline, checked.backgrounds),
+        priority=priority,
+        device=terms.device,
+        checks=tuple((shelf.checks[order.check], order.params) for order in checked.quality),
+        tenant=terms.tenant,
+    )
+
+
+def backgrounds_of(baseline: Baseline, arrays: Mapping[str, NDArray[Any]]) -> int | None:
+    """How many baselines each row has; None where only a worker can tell."""
+    if baseline.kind != "background":
+        return 1
+    sizes = [len(array) for name, array in arrays.items() if name.startswith("background/")]
+    fewer = [limit for limit in (baseline.neighbours, baseline.summarise) if limit is not None]
+    return min([max(sizes), *fewer]) if sizes else None
+
+
+def _record(job_id: str, request: JobRequest, terms: Terms, checked: Checked, estimate: Estimate) -> JobSpec:
+    """What is stored of the job beside its arrays."""
+    entry, choice = checked.entry, checked.choice
+    return JobSpec(
         id=job_id,
         model=ModelRef(name=entry.name, version=str(entry.version), digest=entry.digest),
         method=choice.spec.name,
         method_requested=request.method,
         method_reason=choice.reason,
         params=choice.params,
-        rows=rows.count,
-        target=target,
-        baseline=baseline,
-        encodings=rows.encodings,
+        rows=checked.rows.count,
+        target=checked.target,
+        baseline=checked.baseline,
+        encodings=checked.rows.encodings,
         seed=request.seed,
         decision_id=request.decision_id,
         deadline_s=request.deadline_s,
@@ -111,32 +108,6 @@ def admit(
         tenant=terms.tenant,
         reasons=request.reasons,
         estimate=estimate,
-        quality=quality,
+        quality=checked.quality,
         effort=max(1, min(estimate.expected, MOST)),
     )
-    arrays = {**rows.arrays, **baseline_arrays}
-    return Admitted(spec.model_copy(update={"content": content_of(spec, arrays, choice.spec, terms.dedupe)}), arrays)
-
-
-def backgrounds_of(baseline: Baseline, arrays: dict[str, NDArray[Any]]) -> int | None:
-    """How many baselines each row has; None where only a worker can tell."""
-    if baseline.kind != "background":
-        return 1
-    count = max((len(array) for name, array in arrays.items() if name.startswith("background/")), default=None)
-    fewer = [limit for limit in (baseline.neighbours, baseline.summarise) if limit is not None]
-    return None if count is None else min([count, *fewer])
-
-
-def check_layer(method: MethodSpec, params: Mapping[str, Any], digest: str, layers_of: LayersOf) -> None:
-    """Raise what `explainery.contract.layers.chosen` does, where a worker has said which layers there are."""
-    asked = params.get("layer", AUTO)
-    if method.layer is not None and asked is not None and (layers := layers_of(digest)):
-        chosen(layers, asked, method.layer)
-
-
-def _rows(request: JobRequest, card: ModelCard, max_rows: int) -> Rows:
-    if (request.inputs is None) == (request.instances is None):
-        raise fault(InvalidInput, "inputs", "or instances must be given, and not both")
-    if request.inputs is not None:
-        return read_tensors(request.inputs, card, max_rows)
-    return read_instances(request.instances or [], card, max_rows)

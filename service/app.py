@@ -31,7 +31,7 @@ from service.guard import guard_requests
 from service.logs import request_log
 from service.metrics import Metrics
 from service.oidc import Verifier
-from service.openapi import document
+from service.openapi.document import document
 from service.parts import Parts
 from service.passes import Passes
 from service.plain_name import PlainName

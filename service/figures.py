@@ -82,5 +82,5 @@ def encoded(figure: Figure, form: str) -> bytes:
     if form == "json":
         return orjson.dumps(figure.document())
     if form == "html":
-        return page(figure, render.svg(figure))
+        return page(figure, render.svg(figure, titled=False))
     return render.png(figure) if form == "png" else render.svg(figure)

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from functools import lru_cache
 
 import numpy as np
 
+from explainery.contract.calls import Calls
+from explainery.contract.catalogue import MethodSpec
 from explainery.contract.errors import NoSpatialMap
 from explainery.contract.layers import LayerSpec
 from workers.coalitions import frozen
-from workers.game import Game, InputView
-from workers.questions import Floats, Internals, Map, Probe, Solution
+from workers.game import Game, InputView, Params
+from workers.parameters import LAYER, RELU
+from workers.questions import Answer, Floats, Internals, Map, Probe, Question, Solution
+
+
+def cam(name: str, title: str, summary: str, reference: str) -> MethodSpec:
+    """What the catalogue says of a class activation map that one look at a layer is enough for."""
+    return MethodSpec(
+        name=name,
+        title=title,
+        summary=summary,
+        asks=("internals",),
+        params=(LAYER, RELU),
+        layer="map",
+        calls=Calls(gradients="1", shows="instance"),
+        completeness=False,
+        reference=reference,
+    )
 
 
 def look(game: Game, *, gradients: bool = True) -> Internals:
     """The question every class activation map asks: the layer's output at the instance, and the score's gradient to it."""
     return Internals(Probe((game.layers[0].path,), activations=True, gradients=gradients))
+
+
+def maps_and_gradients(game: Game) -> Generator[Question, Answer, tuple[Floats, Floats]]:
+    """One look: the layer's maps A at the instance, and dS/dA; each [channels, rows, columns]."""
+    answer = yield look(game)
+    layer = game.layers[0]
+    return channels_of(layer, answer.activations[layer.path]), channels_of(layer, answer.gradients[layer.path])
 
 
 def channels_of(layer: LayerSpec, values: Floats) -> Floats:
@@ -28,9 +53,13 @@ def channels_of(layer: LayerSpec, values: Floats) -> Floats:
     return values[layer.tokens_before :].T.reshape(-1, *layer.grid)
 
 
-def drawn(game: Game, raw: Floats) -> Solution:
-    """The answer of a class activation map: `raw` [rows, columns] upsampled to each picture, and itself beside it."""
+def drawn(game: Game, raw: Floats, params: Params) -> Solution:
+    """The answer of a class activation map: `raw` [rows, columns] upsampled to each picture, and itself beside it.
+
+    Where the parameter `relu` says so, only what is positive in it.
+    """
     layer = game.layers[0]
+    raw = np.maximum(raw, 0) if params["relu"] else raw
     return Solution(per_element=onto_pictures(raw, game.inputs), maps=(Map("raw_map", raw, ("row", "column"), layer.path),))
 
 

@@ -6,7 +6,8 @@ from collections.abc import Generator
 
 import numpy as np
 
-from explainery.contract.catalogue import Param
+from explainery.contract.calls import Calls
+from explainery.contract.catalogue import MethodSpec, Param
 from workers.game import Game, Params
 from workers.questions import Answer, GradientAnswer, Gradients, Noise, Question
 from workers.stopping import Stop, asked
@@ -31,6 +32,24 @@ NOISE_PARAMS = (
         help="Standard deviation of the noise, as a share of the instance's range (its maximum less its minimum).",
     ),
 )
+
+
+def of_noise(name: str, title: str, summary: str, reference: str, *, slopes: bool = False) -> MethodSpec:
+    """What the catalogue says of a method that looks at gradients at noisy copies. `slopes`: its values have their unit."""
+    return MethodSpec(
+        name=name,
+        title=title,
+        summary=summary,
+        asks=("gradients",),
+        params=NOISE_PARAMS,
+        calls=Calls(gradients="samples"),
+        contributes=False,
+        completeness=False,
+        random=True,
+        one_baseline=True,
+        reference=reference,
+        slopes=slopes,
+    )
 
 
 FEWEST = 2

@@ -51,3 +51,16 @@ PATH_STEPS = Param(
     maximum=100_000,
     help="Points of the path from baseline to instance.",
 )
+
+
+def sampling(default: int, spent: str, least: int = 4, most: int = 1_000_000) -> Param:
+    """`samples`: what a method may ask that samples coalitions, orders or masks. `spent`: a sentence about what they go to."""
+    return Param(
+        name="samples",
+        type="integer",
+        default=default,
+        unit="model evaluations",
+        minimum=least,
+        maximum=most,
+        help=f"Model evaluations a row may cost, instance and baseline included. {spent}",
+    )

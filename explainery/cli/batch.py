@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from explainery.cli.asking import given
 from explainery.cli.printing import plain, print_json, print_table
 from explainery.cli.service_url import connect, json_option, url_option
 from explainery.cli.values import assignments, baseline, target
@@ -37,7 +38,7 @@ def command() -> None:
 @click.pass_context
 def submit(ctx: click.Context, /, url: str | None, as_json: bool, source: Path, window: str, wait: bool, **fields: Any) -> None:
     """Upload FILE and hand it in: .jsonl, .csv or .parquet."""
-    request = {name: value for name, value in fields.items() if _is_given(ctx, name)}
+    request = given(ctx, fields)
     table = source.suffix.lower() in _TABLES
     if table and "model" not in request:
         raise click.UsageError("a table needs --model")
@@ -150,10 +151,6 @@ def _print(batch: dict[str, Any], as_json: bool) -> None:
     for fault in (batch["errors"] or {}).get("data", ()):
         where = "" if fault["line"] is None else f"line {fault['line']}: "
         click.echo(f"  {where}{plain(fault['message'])} ({fault['code']})")
-
-
-def _is_given(ctx: click.Context, name: str) -> bool:
-    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 @contextmanager

@@ -7,27 +7,19 @@ from typing import Any
 
 import click
 
+from explainery.cli.asking import baseline_option, given, model_option, rows_option, target_option, timeout_option
 from explainery.cli.printing import print_json, print_table
 from explainery.cli.service_url import connect, json_option, url_option
-from explainery.cli.values import baseline, target
 
 
 @click.command()
-@click.option("--model", required=True, help="name or name@version; see `explainery models list`.")
+@model_option
 @click.option("--method", "methods", multiple=True, required=True, help="A method; give two or more.")
-@click.option(
-    "--input",
-    "source",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Rows: .json, .npz, .csv, .png, .jpg.",
-)
-@click.option("--target", callback=target, help="predicted, an output index, a label, or null for a single output.")
-@click.option("--baseline", callback=baseline, help="zeros, mean, blur, card, a number, or a JSON object.")
+@rows_option
+@target_option
+@baseline_option
 @click.option("--top", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many of the largest are compared.")
-@click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), help="Seconds to wait at most; exit code 5 after."
-)
+@timeout_option
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the answers, or print the id and leave.")
 @json_option
 @url_option
@@ -49,23 +41,19 @@ def command(
 
     if len(methods) < 2:
         raise click.UsageError("give --method twice at least")
-    given = {name: value for name, value in fields.items() if _is_given(ctx, name)}
+    asked = given(ctx, fields)
     variants = [{"method": method} for method in methods]
     with connect(url) as client:
         if not wait:
-            click.echo(client.submit_comparison(model, read(source), variants, **given)["id"])
+            click.echo(client.submit_comparison(model, read(source), variants, **asked)["id"])
             return
-        found = client.compare(model, read(source), variants, timeout_s=timeout_s, **given)
+        found = client.compare(model, read(source), variants, timeout_s=timeout_s, **asked)
     if as_json:
         print_json(found)
         return
     print_table(("variant", "pass", "warn", "fail", "calls", "seconds"), map(_variant, found["variants"]))
     click.echo()
     print_table(("pair", "rank correlation", "top overlap", "same signs", "farthest apart"), map(_pair, found["pairs"]))
-
-
-def _is_given(ctx: click.Context, name: str) -> bool:
-    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 def _variant(variant: dict[str, Any]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ def print_estimate(estimate: Estimate, as_json: bool) -> None:
 
 
 def _count(count: Count) -> str:
-    if count.exact:
+    if count.exact or count.at_most == 0:
         return str(count.expected)
     most = "" if count.at_most is None else f", at most {count.at_most}"
     return f"about {count.expected}{most}"

@@ -8,24 +8,23 @@ from typing import Any
 
 import click
 
+from explainery.cli.asking import baseline_option, given, model_option, rows_option, target_option, timeout_option
 from explainery.cli.costs import print_estimate
 from explainery.cli.output_file import FILE, MEDIA_TYPES, output_file
 from explainery.cli.printing import print_json
 from explainery.cli.progress import bar
 from explainery.cli.service_url import connect, json_option, url_option
-from explainery.cli.values import assignments, baseline, checks, target
+from explainery.cli.values import assignments, checks
 from explainery.client import Client, JobFailed, ServiceError
 from explainery.contract.job import Job, JobState
 
 
 @click.command()
-@click.option("--model", required=True, help="name or name@version; see `explainery models list`.")
+@model_option
 @click.option("--method", default="auto", show_default=True, help="See `explainery methods`.")
-@click.option("--input", "source", required=True, type=FILE, help="Rows to explain: .json, .npz, .csv, .png or .jpg.")
-@click.option("--target", callback=target, help="predicted, an output index, a label, or null for a single output.")
-@click.option(
-    "--baseline", callback=baseline, help="zeros, mean, blur, card, a number, or a JSON object: background, conditional."
-)
+@rows_option
+@target_option
+@baseline_option
 @click.option(
     "--param", "params", callback=assignments, multiple=True, help="name=value, a parameter of the method; may be repeated."
 )
@@ -40,9 +39,7 @@ from explainery.contract.job import Job, JobState
 @click.option("--decision-id", help="The decision this explains, in your own records.")
 @click.option("--estimate", is_flag=True, help="Say what the job would cost, and leave.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the result, or print the job and leave.")
-@click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), help="Seconds to wait at most; exit code 5 after."
-)
+@timeout_option
 @click.option("--output", type=FILE, callback=output_file, help="Save the result: .npz, .json or .safetensors.")
 @json_option
 @url_option
@@ -66,23 +63,18 @@ def command(
     """
     from explainery.cli.input_file import read
 
-    given = {name: value for name, value in fields.items() if _is_given(ctx, name)}
+    asked = given(ctx, fields)
     with connect(url) as client:
         if estimate:
-            print_estimate(client.estimate(inputs=read(source), params=params, **given), as_json)
+            print_estimate(client.estimate(inputs=read(source), params=params, **asked), as_json)
             return
-        job = client.submit(inputs=read(source), params=params, **given)
+        job = client.submit(inputs=read(source), params=params, **asked)
         if wait:
             _finish(client, job, timeout_s, output, as_json)
         elif as_json:
             print_json(job.model_dump(mode="json"))
         else:
             click.echo(job.id)
-
-
-def _is_given(ctx: click.Context, name: str) -> bool:
-    """Whether an option stands on the command line: `--target null` means null, no `--target` means the default."""
-    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 def _finish(client: Client, job: Job, timeout_s: float | None, output: Path | None, as_json: bool) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 import click
 import numpy as np
 
+from explainery.cli.job_report import print_report
 from explainery.cli.printing import plain, print_table
 from explainery.client.outcome import ExplanationResult
 from explainery.contract.result import Attribution, Explanation
+from explainery.figures.places import place_name
 
 _TOP = 10
 _ROWS = 10
@@ -22,7 +24,7 @@ def print_result(outcome: ExplanationResult, card: Mapping[str, Any]) -> None:
     result = outcome.result
     click.echo(f"{result.model.name}@{result.model.version}  {result.method}  {result.value_function}  seed {result.seed}")
     if outcome.report is not None:
-        _print_report(outcome.report)
+        print_report(result, card)
     for row, explanation in enumerate(outcome.explanations[:_ROWS]):
         click.echo()
         click.echo(f"row {row}: {_prediction(explanation)}")
@@ -38,14 +40,6 @@ def print_result(outcome: ExplanationResult, card: Mapping[str, Any]) -> None:
     click.echo(f"\n{calls}, {cost.seconds:.3g} s")
 
 
-def _print_report(report: Mapping[str, Any]) -> None:
-    """What a method that answers for the whole job says in words; all its figures are in --json."""
-    click.echo()
-    click.echo(plain(str(report.get("text", ""))))
-    for finding in report.get("findings", ()):
-        click.echo(f"  {plain(str(finding['kind']))}: {plain(str(finding['text']))}")
-
-
 def feature_names(attribution: Attribution, card: Mapping[str, Any]) -> list[str]:
     """A name for each element: the result's own, else the card's features with their units, else its index."""
     spec: Mapping[str, Any] = next((entry for entry in card.get("inputs", ()) if entry["name"] == attribution.input), {})
@@ -54,7 +48,8 @@ def feature_names(attribution: Attribution, card: Mapping[str, Any]) -> list[str
     listed = attribution.features or spec.get("features") or ()
     if len(listed) == size:
         return [f"{name} [{units[name]}]" if units.get(name) else str(name) for name in listed]
-    return [f"{attribution.input}[{', '.join(map(str, index))}]" for index in np.ndindex(*attribution.shape)]
+    shape = attribution.shape
+    return [place_name(str(attribution.input), index, shape, spec.get("layout")) for index in np.ndindex(*shape)]
 
 
 def _strongest(outcome: ExplanationResult, row: int, card: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -94,5 +89,5 @@ def _quality(explanation: Explanation) -> str:
 
 def _check(name: str, found: Mapping[str, Any]) -> str:
     """A check's verdict and its plain figures; its curves are in --json."""
-    figures = [f"{key} {value:.2g}" for key, value in found.items() if isinstance(value, (int, float))]
+    figures = [f"{key.replace('_', ' ')} {value:.2g}" for key, value in found.items() if isinstance(value, (int, float))]
     return f"{name}: {found['verdict']} ({', '.join(figures)})"

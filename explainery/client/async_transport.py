@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
-from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
+from contextlib import AsyncExitStack, aclosing, suppress
 from typing import Any, TypeVar
 
 import httpx
 
 from explainery.client.patience import checked, patiently
-from explainery.client.problems import ServiceUnreachable, broken
+from explainery.client.problems import told
 from explainery.client.steps import Block, Give, Left, Line, Once, Open, Pause, Retries, Send, Step, Steps, Stream, Take
 
 T = TypeVar("T")
@@ -103,35 +103,26 @@ class _Hands:
             case Open():
                 return await self._opened(step)
             case Line():
-                with self._failures():
+                with told(self._transport.http, self._transport.base_url):
                     return None if self._lines is None else await anext(self._lines, None)
             case Block():
-                with self._failures():
+                with told(self._transport.http, self._transport.base_url):
                     return None if self._blocks is None else await anext(self._blocks, None)
             case Take(source):
                 return await anext(source, None) if isinstance(source, AsyncIterator) else next(source, None)
 
     async def _sent(self, send: Send) -> httpx.Response:
         timeout = httpx.Timeout(self._transport.timeout_s, read=self._transport.timeout_s + send.wait_s)
-        with self._failures():
+        with told(self._transport.http, self._transport.base_url):
             return await self._transport.http.request(send.verb, send.path, timeout=timeout, **send.options)
 
     async def _opened(self, step: Open) -> httpx.Response:
         await self._open.aclose()
         timeout = httpx.Timeout(self._transport.timeout_s, read=step.silence_s)
         opening = self._transport.http.stream("GET", step.path, timeout=timeout, headers=dict(step.headers))
-        with self._failures():
+        with told(self._transport.http, self._transport.base_url):
             response = await self._open.enter_async_context(opening)
             if not response.is_success:
                 await response.aread()
         self._lines, self._blocks = response.aiter_lines(), response.aiter_bytes()  # one of the two is read
         return checked(response)
-
-    @contextmanager
-    def _failures(self) -> Iterator[None]:
-        if self._transport.http.is_closed:
-            raise ServiceUnreachable("The client has been closed")
-        try:
-            yield
-        except httpx.TransportError as error:
-            raise broken(error, self._transport.base_url) from error

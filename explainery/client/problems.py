@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -64,6 +65,17 @@ def problem(response: httpx.Response) -> ServiceError:
         list(body.get("errors", [])),
         bool(body.get("retryable", response.status_code in (429, 503))),
     )
+
+
+@contextlib.contextmanager
+def told(http: httpx.Client | httpx.AsyncClient, base_url: str) -> Iterator[None]:
+    """Say as ServiceUnreachable what goes wrong on the way."""
+    if http.is_closed:
+        raise ServiceUnreachable("The client has been closed")
+    try:
+        yield
+    except httpx.TransportError as error:
+        raise broken(error, base_url) from error
 
 
 def broken(error: httpx.TransportError, base_url: str) -> ServiceUnreachable:

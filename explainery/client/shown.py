@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from explainery.figures.colours import LOWERS, RAISES
+
 if TYPE_CHECKING:
     from explainery.client.outcome import ExplanationResult
     from explainery.contract.result import Explanation
@@ -12,8 +14,9 @@ if TYPE_CHECKING:
 ROWS = 5
 FEATURES = 8
 _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0"
+_WIDTH = 80
+_TRACK = f"display:inline-block;width:{_WIDTH + 6}px"
 _BAR = "display:inline-block;height:8px;border-radius:2px;background:"
-_UP, _DOWN = "#c2410c", "#1d4ed8"
 
 
 def html_of(result: ExplanationResult) -> str:
@@ -59,6 +62,6 @@ def _strongest(result: ExplanationResult, explanation: Explanation, number: int)
 
 
 def _bar(value: float, name: str, most: float) -> str:
-    width = round(80 * abs(value) / most) if abs(value) <= most else 0
-    bar = f'<span style="{_BAR}{_UP if value > 0 else _DOWN};width:{width}px"></span>'
-    return f"<div>{bar} {escape(name)} {value:+.4g}</div>"
+    width = round(_WIDTH * abs(value) / most) if abs(value) <= most else 0
+    bar = f'<span style="{_BAR}{RAISES if value > 0 else LOWERS};width:{width}px"></span>'
+    return f'<div><span style="{_TRACK}">{bar}</span>{escape(name)} {value:+.4g}</div>'

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from typing import Any, TypeVar
 
 import httpx
 
 from explainery.client.patience import checked, patiently
-from explainery.client.problems import ServiceUnreachable, broken
+from explainery.client.problems import told
 from explainery.client.steps import Block, Give, Left, Line, Once, Open, Pause, Retries, Send, Step, Steps, Stream, Take
 
 T = TypeVar("T")
@@ -102,35 +102,26 @@ class _Hands:
             case Open():
                 return self._opened(step)
             case Line():
-                with self._failures():
+                with told(self._transport.http, self._transport.base_url):
                     return next(self._lines, None)
             case Block():
-                with self._failures():
+                with told(self._transport.http, self._transport.base_url):
                     return next(self._blocks, None)
             case Take(source):
                 return next(source, None)
 
     def _sent(self, send: Send) -> httpx.Response:
         timeout = httpx.Timeout(self._transport.timeout_s, read=self._transport.timeout_s + send.wait_s)
-        with self._failures():
+        with told(self._transport.http, self._transport.base_url):
             return self._transport.http.request(send.verb, send.path, timeout=timeout, **send.options)
 
     def _opened(self, step: Open) -> httpx.Response:
         self._open.close()
         timeout = httpx.Timeout(self._transport.timeout_s, read=step.silence_s)
         opening = self._transport.http.stream("GET", step.path, timeout=timeout, headers=dict(step.headers))
-        with self._failures():
+        with told(self._transport.http, self._transport.base_url):
             response = self._open.enter_context(opening)
             if not response.is_success:
                 response.read()
         self._lines, self._blocks = response.iter_lines(), response.iter_bytes()  # one of the two is read
         return checked(response)
-
-    @contextmanager
-    def _failures(self) -> Iterator[None]:
-        if self._transport.http.is_closed:
-            raise ServiceUnreachable("The client has been closed")
-        try:
-            yield
-        except httpx.TransportError as error:
-            raise broken(error, self._transport.base_url) from error

@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainery.contract.model_card import InputSpec, ModelCard
+from explainery.figures.places import place_name
 
 
 def feature(spec: InputSpec, element: int) -> str:
     """The name of one element of a row: its feature, or its place in the picture."""
     if spec.features:
         return spec.features[element]
-    place = np.unravel_index(element, spec.row_shape)
-    return f"line {int(place[-2]) + 1}, column {int(place[-1]) + 1}"
+    place = [int(part) for part in np.unravel_index(element, spec.row_shape)]
+    return place_name(spec.name, place, spec.row_shape, spec.layout)
 
 
 def value(spec: InputSpec, row: NDArray[Any], element: int) -> str:

@@ -51,7 +51,7 @@ def ranked(pieces: Sequence[Piece], most: int) -> Ranked:
 
 def _contribution(piece: Piece, place: int, *, several: bool) -> Contribution:
     name = feature_name(piece, place)
-    if several and (piece.features or (piece.spec and piece.spec.features)):  # a name by place says the input already
+    if several and not name.startswith(f"{piece.layer or piece.input}["):  # a name by place says the input already
         name = f"{piece.input}: {name}"
     error = None if piece.errors is None else float(piece.errors.reshape(-1)[place])
     return Contribution(name, feature_value(piece, place), float(piece.values.reshape(-1)[place]), error)

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from explainery.figures.subject import Subject
 
 AUTO = "auto"
-REPORTS = ("layers", "curves", "changes", "importance")
+REPORTS = ("layers", "curves", "changes", "rule", "importance")
 """Kinds that draw what a method found for the job as a whole."""
-KINDS = (*REPORTS, "picture", "heatmap", "tokens", "series", "waterfall", "bars", "attention", "activations")
+KINDS = (
+    *REPORTS, "picture", "heatmap", "tokens", "series", "waterfall", "bars", "interactions", "removal", "attention",
+    "activations",
+)  # fmt: skip
 """Each is a file in `kinds`."""
 
 

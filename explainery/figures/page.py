@@ -17,7 +17,7 @@ td.number { font-variant-numeric: tabular-nums } .note { color: #555 }
 
 
 def page(figure: Figure, svg: bytes) -> bytes:
-    """The page as HTML. All that a client or a card wrote is escaped."""
+    """The page as HTML; `svg`: untitled. All that a client or a card wrote is escaped."""
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in figure.notes)
     head = "".join(f"<th>{escape(column)}</th>" for column in figure.columns)
     rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in figure.rows)

@@ -16,9 +16,13 @@ SCALE = 2.0
 """Pixels of the PNG per pixel of the chart."""
 
 
-def svg(figure: Figure) -> bytes:
-    """The figure as SVG: its texts stay texts, its marks say their numbers; the same every time. Raises FiguresUnavailable."""
-    drawn = str(_converter().vegalite_to_svg(figure.spec, vl_version=VERSION, allowed_base_urls=[]))
+def svg(figure: Figure, *, titled: bool = True) -> bytes:
+    """The figure as SVG: its texts stay texts, its marks say their numbers; the same every time. Raises FiguresUnavailable.
+
+    `titled`: with title and reading, which a page has in its own text.
+    """
+    spec = figure.spec if titled else {name: part for name, part in figure.spec.items() if name != "title"}
+    drawn = str(_converter().vegalite_to_svg(spec, vl_version=VERSION, allowed_base_urls=[]))
     return _GRADIENT.sub(_renamed(f"{zlib.crc32(drawn.partition('gradient_')[0].encode()):08x}"), drawn).encode()
 
 

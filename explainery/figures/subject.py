@@ -67,6 +67,10 @@ class Subject:
     card: ModelCard | None = None
     notes: tuple[str, ...] = field(default=())
     head: int | None = None
+    checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the checks of its quality found, by name."""
+    contributes: bool = True
+    """Whether the numbers are shares of the output, with their sign, and not slopes or sizes."""
 
     def chosen(self, input_name: str | None, layer: str | None) -> Subject:
         """The subject with only what concerns one input or layer. Raises RequestRefused when there is nothing of that name."""
@@ -88,8 +92,12 @@ def read_subject(
     card: ModelCard | None = None,
     given: Mapping[str, Any] | None = None,
     head: int | None = None,
+    *,
+    contributes: bool = True,
 ) -> Subject:
     """Row `row` of a result document. `given`: input name -> the row's input as it was sent. `head`: of attention.
+
+    `contributes`: as the method's spec has it.
 
     Raises RequestRefused when the result has no such row.
     """
@@ -112,6 +120,8 @@ def read_subject(
         card=card,
         notes=tuple(quality.get("notes") or ()),
         head=head,
+        checks=quality.get("checks") or {},
+        contributes=contributes,
     )
 
 
@@ -126,7 +136,8 @@ def _of_the_job(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if isinstance(rows := report.get("rows"), list):
         return [{"target": told.get("outcome")} for told in rows]
     aim = report.get("objective") or {}
-    target: Mapping[str, Any] | None = aim if aim.get("output") else None
+    named = {"output": report["output"]} if isinstance(report.get("output"), str) else None
+    target: Mapping[str, Any] | None = aim if aim.get("output") else named
     if aim.get("layer"):
         target = {"output": f"unit {', '.join(map(str, aim.get('unit') or ()))} of {aim['layer']}"}
     return [{"maps": document.get("maps"), "target": target, "instance_output": report.get("score")}]

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from explainery.figures import words
-from explainery.figures.colours import INK, LOWERS, RAISES
+from explainery.figures.colours import INK, LOWERS, NEUTRAL, RAISES
 from explainery.figures.letters import width as width_of
+from explainery.figures.subject import Subject
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
@@ -51,8 +52,10 @@ def sign(amount: float) -> str:
     return SIGNS[0] if amount > 0 else SIGNS[1] if amount < 0 else SIGNS[2]
 
 
-def sign_colour() -> dict[str, Any]:
-    """Colour by sign, with a legend above the chart."""
+def sign_colour(subject: Subject) -> dict[str, Any]:
+    """Colour by sign, with a legend above the chart; grey for what neither raises nor lowers the output."""
+    if not subject.contributes:
+        return {"value": NEUTRAL}
     scale = {"domain": [*SIGNS[:2]], "range": [RAISES, LOWERS]}
     return {"field": "sign", "type": "nominal", "scale": scale, "legend": {"title": None, "orient": "top", "offset": 6}}
 

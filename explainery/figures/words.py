@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from explainery.figures.places import place_name
 from explainery.figures.subject import Piece, Subject
 
 if TYPE_CHECKING:
@@ -12,13 +13,18 @@ if TYPE_CHECKING:
 
 MOST_LETTERS = 60
 MINUS = "\N{MINUS SIGN}"
+PLAIN = 1e6
+"""Numbers below this are written without an exponent."""
 
 
 def number(value: float, digits: int = 4) -> str:
-    """Four significant digits, or as many as are asked for."""
+    """Four significant digits, or as many as are asked for; below a million all those before the point."""
     if not math.isfinite(value):
         return str(value)
-    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e").replace("-", MINUS)
+    written = f"{value:.{digits}g}"
+    if "e+" in written and abs(value) < PLAIN:
+        written = f"{value:.0f}"
+    return written.replace("e-0", "e-").replace("e+0", "e").replace("-", MINUS)
 
 
 def signed(value: float) -> str:
@@ -51,6 +57,12 @@ def scale_title(subject: Subject) -> str:
     return f"attribution, in {measure(subject)}" if subject.complete else "attribution"
 
 
+def colour_title(subject: Subject) -> str:
+    """What a scale of colours shows: only of shares of the output can it be said that they raise or lower it."""
+    signs = "blue raises, red lowers" if subject.contributes else "blue is positive, red is negative"
+    return f"{scale_title(subject)}: {signs}"
+
+
 def outcome(subject: Subject) -> str:
     """What was explained, as a phrase: `logit of "3"`."""
     target = subject.target
@@ -77,8 +89,9 @@ def feature_name(piece: Piece, place: int) -> str:
     names = piece.features or (piece.spec.features if piece.spec else None) or ()
     if len(names) == piece.values.size:
         return str(names[place])
-    index = np.unravel_index(place, piece.values.shape)
-    return f"{piece.layer or piece.input}[{', '.join(str(int(part)) for part in index)}]"
+    index = [int(part) for part in np.unravel_index(place, piece.values.shape)]
+    layout = piece.spec.layout if piece.spec and piece.layer is None else None
+    return place_name(piece.layer or piece.input, index, piece.values.shape, layout)
 
 
 def feature_value(piece: Piece, place: int) -> str | None:
@@ -92,6 +105,21 @@ def feature_value(piece: Piece, place: int) -> str | None:
     elif given.size != piece.values.size:
         return None
     return None if place < 0 else _worded(piece, name, float(given.reshape(-1)[place]))
+
+
+def feature_unit(subject: Subject, name: str) -> str:
+    """The unit of a feature of that name, or "" where the card has none."""
+    for spec in subject.card.inputs if subject.card else ():
+        units = dict(zip(spec.features or (), spec.units or (), strict=False))
+        if units.get(name):
+            return units[name]
+    return ""
+
+
+def with_unit(subject: Subject, name: str, most: int = 40) -> str:
+    """A feature's name, shortened, and its unit."""
+    unit = feature_unit(subject, name)
+    return f"{short(name, most)} ({unit})" if unit else short(name, most)
 
 
 def listed(parts: Sequence[str]) -> str:

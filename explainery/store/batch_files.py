@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 from explainery.contract.errors import FileNotFound, StoreUnavailable
 from explainery.settings import Settings
+from explainery.store.place import Place
 
 BLOCK_BYTES = 2**18
 WHOLE = "whole"
@@ -20,15 +20,15 @@ class BatchFiles:
     """Every method raises StoreUnavailable when the store cannot be read or written."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url = settings.files_url
+        self._place = Place(settings.files_url)
 
     @contextlib.contextmanager
     def writing(self, file: str, part: str) -> Iterator[Any]:
         """A part to write to, as a binary file. It is there when the block ends, and not at all when that raises."""
         with _store_errors():
             path = self._path(file, part)
-            self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
-            stream = self._files.open(path, "wb")
+            self._place.files.makedirs(path.rpartition("/")[0], exist_ok=True)
+            stream = self._place.files.open(path, "wb")
         try:
             yield stream
         except BaseException:
@@ -44,7 +44,7 @@ class BatchFiles:
     def reading(self, file: str, part: str = WHOLE) -> Iterator[Any]:
         """A part to read and seek in, as a binary file. Raises FileNotFound."""
         with _store_errors():
-            stream = self._files.open(self._path(file, part), "rb")
+            stream = self._place.files.open(self._path(file, part), "rb")
         with stream:
             yield stream
 
@@ -58,35 +58,20 @@ class BatchFiles:
     def drop(self, file: str, part: str) -> None:
         """Delete a part, if it is there."""
         with contextlib.suppress(FileNotFound), _store_errors():
-            self._files.rm_file(self._path(file, part))
+            self._place.files.rm_file(self._path(file, part))
 
     def delete(self, file: str) -> None:
         """Delete a file with all that was ever written for it."""
         with contextlib.suppress(FileNotFound), _store_errors():
-            self._files.rm(f"{self._root}/{file}", recursive=True)
+            self._place.files.rm(f"{self._place.root}/{file}", recursive=True)
 
     def files(self) -> Iterator[str]:
         """Every file there is something of."""
         with contextlib.suppress(FileNotFound), _store_errors():
-            yield from (path.rstrip("/").rpartition("/")[2] for path in self._files.ls(self._root, detail=False))
+            yield from (path.rstrip("/").rpartition("/")[2] for path in self._place.files.ls(self._place.root, detail=False))
 
     def _path(self, file: str, part: str) -> str:
-        return f"{self._root}/{file}/{part}"
-
-    @cached_property
-    def _opened(self) -> tuple[Any, str]:
-        import fsspec
-
-        files, root = fsspec.core.url_to_fs(self._url)
-        return files, root.rstrip("/")
-
-    @property
-    def _files(self) -> Any:
-        return self._opened[0]
-
-    @property
-    def _root(self) -> str:
-        return str(self._opened[1])
+        return f"{self._place.root}/{file}/{part}"
 
 
 def _persist(stream: Any) -> None:

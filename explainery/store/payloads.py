@@ -9,12 +9,12 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Iterator
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from explainery.contract.errors import StoreUnavailable
 from explainery.settings import Settings
+from explainery.store.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ class Payloads:
     """Puts large values aside and fetches them. Raises StoreUnavailable when the store cannot be reached."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url = settings.payloads_url
+        self._place = Place(settings.payloads_url)
         self._limit = settings.inline_bytes
 
     def shelve(self, value: bytes) -> bytes:
@@ -46,7 +46,7 @@ class Payloads:
         if not stored.startswith(POINTER):
             return stored
         with _store_errors():
-            return bytes(self._files.cat_file(self._path(stored.removeprefix(POINTER).decode())))
+            return bytes(self._place.files.cat_file(self._path(stored.removeprefix(POINTER).decode())))
 
     def sweep(self, unneeded: Callable[[list[str]], list[str]]) -> int:
         """Delete old payloads that `unneeded`, asked with their digests, names; return how many."""
@@ -55,7 +55,7 @@ class Payloads:
         gone = unneeded(old) if old else []
         with _store_errors():
             for digest in gone:
-                self._files.rm_file(self._path(digest))
+                self._place.files.rm_file(self._path(digest))
         return len(gone)
 
     def _put(self, digest: str, value: bytes) -> None:
@@ -64,33 +64,18 @@ class Payloads:
         A known one is written again, so that its age begins anew.
         """
         folder, path = self._path(digest).rpartition("/")[0], self._path(digest)
-        self._files.makedirs(folder, exist_ok=True)
+        self._place.files.makedirs(folder, exist_ok=True)
         draft = f"{path}.{uuid4().hex}.part"
-        self._files.pipe_file(draft, value)
-        self._files.mv(draft, path)
+        self._place.files.pipe_file(draft, value)
+        self._place.files.mv(draft, path)
 
     def _ages(self) -> Iterator[tuple[str, float]]:
         """Digest and age in seconds of every payload; drafts that were never finished go by their own name."""
-        for path, info in self._files.find(self._root, detail=True).items():
+        for path, info in self._place.files.find(self._place.root, detail=True).items():
             yield path.rpartition("/")[2], time.time() - _seconds(info)
 
     def _path(self, digest: str) -> str:
-        return f"{self._root}/{digest[:2]}/{digest}"
-
-    @cached_property
-    def _opened(self) -> tuple[Any, str]:
-        import fsspec
-
-        files, root = fsspec.core.url_to_fs(self._url)
-        return files, root.rstrip("/")
-
-    @property
-    def _files(self) -> Any:
-        return self._opened[0]
-
-    @property
-    def _root(self) -> str:
-        return self._opened[1]
+        return f"{self._place.root}/{digest[:2]}/{digest}"
 
 
 def _seconds(info: dict[str, Any]) -> float:

@@ -10,7 +10,7 @@ from explainery.contract.job import JobState, RefineRequest
 from explainery.contract.tensors import partial_document
 from service.answers import accepted, job_answer, json_answer
 from service.body import read_json
-from service.openapi import answers
+from service.openapi.answers import answers
 from service.parts import parts
 from service.prefer import read_preference
 from service.refining import refined

@@ -14,7 +14,7 @@ from service.answers import accepted, json_answer
 from service.baselines import read_background
 from service.body import read_json
 from service.caller import quota_now
-from service.openapi import answers
+from service.openapi.answers import answers
 from service.parts import parts
 from service.tenant import tenant_now
 from service.validation import validated

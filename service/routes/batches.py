@@ -15,7 +15,7 @@ from service import idempotency
 from service.answers import accepted, json_answer
 from service.batch_request import for_format, read_batch, window_s
 from service.body import read_json
-from service.openapi import answers
+from service.openapi.answers import answers
 from service.parts import parts
 from service.routes.files import page_document
 from service.summing import summary_document

@@ -13,7 +13,7 @@ from service.agreement import Explained, comparison_of
 from service.answers import POLL_S, accepted, json_answer
 from service.body import read_json
 from service.comparing import cancel, comparison_document, enter, forget, jobs_of
-from service.openapi import answers
+from service.openapi.answers import answers
 from service.parts import parts
 from service.prefer import read_preference
 from service.routes.explanations import ID_LENGTH

@@ -11,7 +11,7 @@ from service.answers import accepted, json_answer
 from service.body import read_json
 from service.entering import admitted_now
 from service.estimating import check_cost
-from service.openapi import answers
+from service.openapi.answers import answers
 from service.parts import parts
 from service.validation import validated
 

@@ -14,7 +14,7 @@ from explainery.store.events import Place
 from explainery.store.hub import Listener
 from service.answers import accepted
 from service.caller import shown_now
-from service.openapi import stream_answers
+from service.openapi.answers import stream_answers
 from service.parts import Parts, parts
 from service.routes.explanations import known_id
 from service.streaming import MEDIA_TYPE, Stream, has_left, impatient, start_of

@@ -15,7 +15,7 @@ from service.answers import accepted, job_answer, json_answer, unchanged_answer
 from service.body import read_json
 from service.documents import job_document
 from service.entering import prepared
-from service.openapi import answers
+from service.openapi.answers import answers
 from service.parts import parts
 from service.prefer import read_preference
 from service.tenant import tenant_now

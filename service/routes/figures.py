@@ -13,7 +13,7 @@ from explainery.contract.model_card import ModelCard
 from explainery.contract.tensors import given_rows, result_document
 from service.answers import accepted
 from service.figures import encoded
-from service.openapi import figure_answers
+from service.openapi.answers import figure_answers
 from service.parts import Parts, parts
 from service.problems import result_missing
 from service.routes.explanations import known_id
@@ -84,14 +84,18 @@ def _figure(context: Parts, job_id: str, stored: bytes, kind: str, query: Figure
     document = result_document(stored)
     inputs = context.jobs.inputs(job_id)
     given = {} if inputs is None else given_rows(inputs, query.row)
-    subject = read_subject(document, query.row, _card(context, document["model"]), given, query.head)
+    card, contributes = _offered(context, document)
+    subject = read_subject(document, query.row, card, given, query.head, contributes=contributes)
     return draw(kind, subject.chosen(query.input, query.layer))
 
 
-def _card(context: Parts, model: dict[str, Any]) -> ModelCard | None:
-    """The card of the very model that answered, as long as workers offer it."""
+def _offered(context: Parts, document: dict[str, Any]) -> tuple[ModelCard | None, bool]:
+    """The card of the very model that answered, and whether its method's numbers contribute; as long as workers offer them."""
     try:
-        entries = context.shelf().models.get(model["name"], [])
+        shelf = context.shelf()
     except CatalogueUnavailable:
-        return None
-    return next((entry.card for entry in entries if entry.digest == model["digest"]), None)
+        return None, True
+    model, method = document["model"], shelf.methods.get(document["method"])
+    entries = shelf.models.get(model["name"], [])
+    card = next((entry.card for entry in entries if entry.digest == model["digest"]), None)
+    return card, method is None or method.contributes

@@ -13,7 +13,7 @@ from explainery.contract.batches import FileObject
 from explainery.contract.errors import FileNotFound
 from service.answers import accepted, json_answer
 from service.caller import quota_now
-from service.openapi import answers, content_answers
+from service.openapi.answers import answers, content_answers
 from service.parts import parts
 from service.tenant import HEADER, read_tenant
 from service.uploading import upload

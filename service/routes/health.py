@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from explainery.contract.errors import NoWorker
 from service.answers import json_answer
-from service.openapi import answers
+from service.openapi.answers import answers
 from service.parts import parts
 
 blueprint = APIBlueprint("health", __name__, tag="health")

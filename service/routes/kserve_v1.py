@@ -22,7 +22,7 @@ from service.attributed import rows_of
 from service.body import parsed, read_any
 from service.encoded import with_media_type
 from service.faults import fault
-from service.openapi import answers
+from service.openapi.answers import answers
 from service.parts import parts
 from service.shelf import PREDICT
 from service.validation import validated

@@ -7,7 +7,7 @@ from flask import Response
 
 from service.answers import accepted, json_answer
 from service.documents import method_document, method_documents
-from service.openapi import answers
+from service.openapi.answers import answers
 from service.parts import parts
 
 blueprint = APIBlueprint("methods", __name__, url_prefix="/v1/methods", tag="catalogue")

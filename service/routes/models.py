@@ -8,7 +8,7 @@ from flask import Response, request
 from explainery.contract.errors import LayersUnknown
 from service.answers import accepted, json_answer
 from service.documents import layers_document, model_document
-from service.openapi import answers
+from service.openapi.answers import answers
 from service.parts import parts
 from service.readiness import is_ready
 from service.uploads import add_model

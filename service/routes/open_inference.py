@@ -21,7 +21,7 @@ from service.answers import accepted, json_answer
 from service.body import read_any
 from service.infer_answer import infer_answer, tensors_of
 from service.infer_request import asked_of, read_infer
-from service.openapi import answers, infer_answers
+from service.openapi.answers import answers, infer_answers
 from service.parts import parts
 from service.problems import problem, status_of
 from service.readiness import is_ready

@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from service.answers import accepted, json_answer
-from service.openapi import answers
+from service.openapi.answers import answers
 from service.parts import parts
 
 blueprint = APIBlueprint("quality_checks", __name__, url_prefix="/v1/quality-checks", tag="catalogue")

@@ -10,7 +10,7 @@ from flask import Response
 from explainery.contract.errors import JobNotFinished
 from explainery.contract.tensors import named, result_document, result_npz
 from service.answers import accepted, json_answer
-from service.openapi import result_answers
+from service.openapi.answers import result_answers
 from service.parts import parts
 from service.problems import result_missing
 from service.routes.explanations import known_id

@@ -21,7 +21,7 @@ from service.attributed import rows_of
 from service.body import check_site, parsed, read_any
 from service.encoded import SIGNATURES, with_media_type
 from service.faults import fault
-from service.openapi import answers
+from service.openapi.answers import answers
 from service.parts import parts
 from service.shelf import PREDICT
 

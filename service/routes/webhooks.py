@@ -16,7 +16,7 @@ from explainery.courier.addresses import read_target
 from service.answers import accepted, json_answer
 from service.body import read_json
 from service.faults import fault
-from service.openapi import answers
+from service.openapi.answers import answers
 from service.parts import parts
 from service.tenant import tenant_now
 from service.validation import validated

@@ -13,7 +13,7 @@ import pytest
 from serving import serving
 
 from explainery import Client
-from service.examples import BODIES, EXACT, SOME_JOB
+from service.openapi.examples import BODIES, EXACT, SOME_JOB
 
 MODELS = Path(__file__).parents[2] / "examples/models"
 

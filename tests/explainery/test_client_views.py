@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from explainery.client import Client, ExplanationResult
 from explainery.client.views import NoRows
 from explainery.contract.result import Attribution, Cost, Explanation, ModelUsed, Quality, Result, Target
+from explainery.figures.colours import LOWERS, RAISES
 
 HOSTILE = "<script>alert('x')</script>\"&<img src=x onerror=alert(1)>"
 ROWS = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [-1.0, 0.5, 2.0]])
@@ -168,6 +170,11 @@ def test_notebooks_show_names_and_run_nothing():
     assert page.attributes <= {"style"}
     assert page.text.count(HOSTILE) >= 4 * 5  # label, feature, note and index of the first five rows
     assert "7 rows, of which the first 5 are shown" in page.text
+
+
+def test_notebooks_have_the_colours_of_figures():
+    bars = re.findall(r"background:(#\w+).*?(-2|\+1)<", made([[vector("x", 1.0, -2.0)]])._repr_html_())
+    assert bars == [(LOWERS, "-2"), (RAISES, "+1")]
 
 
 def test_not_finite_numbers_are_shown_too():

@@ -203,3 +203,35 @@ def shuffled(*importances: float) -> Subject:
     ]
     told = {"rows": 40, "loss": "squared", "against": "truth", "loss_of_rows": 1.5, "features": features}
     return job_report("permutation_importance", told)
+
+
+def ruled(*conditions: dict[str, Any], label: str | None = "yes") -> Subject:
+    """A row whose outcome a rule holds in place."""
+    rule = [{"low": None, "high": None, "equals": None, **condition} for condition in conditions]
+    told = {
+        "row": 0, "outcome": {"output": "y", "index": 1, "label": label, "values": [0.25, 0.75]}, "rule": rule,
+        "precision": 0.975, "coverage": 0.125, "quality": {"notes": ["Searched for long."]},
+    }  # fmt: skip
+    return job_report("anchors", {"confidence": 0.99, "rows": [told]})
+
+
+def removed() -> Subject:
+    """A row whose quality was checked by taking features away and by putting them back."""
+    chance = {"share": [0.0, 0.5, 1.0], "random_mean": 4.5, "random_spread": 0.25, "verdict": "pass"}
+    checks = {
+        "deletion": {**chance, "curve": [8.0, 2.0, 1.0], "area": 3.25},
+        "insertion": {**chance, "curve": [1.0, 7.0, 8.0], "area": 5.75},
+        "infidelity": {"infidelity": 0.5},
+    }
+    row = {"quality": {"completeness_gap": 0.0, "notes": [], "checks": checks}}
+    return read_subject(document(attribution([4.0, 3.0]), row=row), 0)
+
+
+PAIRS = np.array([[3.0, -0.5, 1e-9], [-0.5, 1.0, 0.25], [1e-9, 0.25, 0.125]])
+
+
+def paired() -> Subject:
+    """Three features and what their pairs change."""
+    entry = {"name": "interactions", "axes": ["player", "player"], "shape": [3, 3], "data": PAIRS.reshape(-1).tolist()}
+    told = document(attribution([1.0, 2.0, 3.0], features=["age", "sex", "weight"]), row={"maps": [entry]})
+    return read_subject(told, 0)

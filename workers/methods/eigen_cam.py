@@ -9,21 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from explainery.contract.calls import Calls
-from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
-from workers.maps import channels_of, drawn, look
-from workers.parameters import LAYER, RELU
+from workers.maps import cam, channels_of, drawn, look
 
-SPEC = MethodSpec(
+SPEC = cam(
     name="eigen_cam",
     title="Eigen-CAM",
     summary="What a layer sees, whatever the target: the first principal component of its maps.",
-    asks=("internals",),
-    params=(LAYER, RELU),
-    layer="map",
-    calls=Calls(gradients="1", shows="instance"),
-    completeness=False,
     reference="Muhammad & Yeasin, Eigen-CAM, IJCNN 2020",
 )
 
@@ -38,7 +30,7 @@ def explain(game: Game, params: Params) -> Explaining:
     _, _, directions = np.linalg.svd(centred, full_matrices=False)
     raw = (centred @ directions[0]).reshape(activation.shape[1:])
     raw = raw if (raw * activation.sum(axis=0)).sum() >= 0 else -raw
-    return drawn(game, np.maximum(raw, 0) if params["relu"] else raw)
+    return drawn(game, raw, params)
 
 
 def cost(players: int, params: Params) -> int:

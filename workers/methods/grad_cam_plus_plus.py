@@ -11,21 +11,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from explainery.contract.calls import Calls
-from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
-from workers.maps import channels_of, drawn, look
-from workers.parameters import LAYER, RELU
+from workers.maps import cam, drawn, maps_and_gradients
 
-SPEC = MethodSpec(
+SPEC = cam(
     name="grad_cam_plus_plus",
     title="Grad-CAM++",
     summary="Where a layer's maps speak for the target, also where it is there several times: positive gradients, by place.",
-    asks=("internals",),
-    params=(LAYER, RELU),
-    layer="map",
-    calls=Calls(gradients="1", shows="instance"),
-    completeness=False,
     reference="Chattopadhay et al., Grad-CAM++, WACV 2018",
 )
 
@@ -35,15 +27,13 @@ TINY = 1e-30
 
 def explain(game: Game, params: Params) -> Explaining:
     """Explain one row: one look at the layer."""
-    answer = yield look(game)
-    layer = game.layers[0]
-    activation, gradient = (channels_of(layer, part[layer.path]) for part in (answer.activations, answer.gradients))
+    activation, gradient = yield from maps_and_gradients(game)
     square, cube = gradient**2, gradient**3
     below = 2 * square + activation.sum(axis=(1, 2), keepdims=True) * cube
     share = np.divide(square, below, out=np.zeros_like(square), where=np.abs(below) > TINY)
     weights = (share * np.maximum(gradient, 0)).sum(axis=(1, 2))
     raw = np.tensordot(weights, activation, 1)
-    return drawn(game, np.maximum(raw, 0) if params["relu"] else raw)
+    return drawn(game, raw, params)
 
 
 def cost(players: int, params: Params) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
-from workers.maps import channels_of, look, onto
+from workers.maps import maps_and_gradients, onto
 from workers.parameters import LAYER
 from workers.questions import Internals, Map, Probe, Rules, Solution
 
@@ -28,13 +28,11 @@ SPEC = MethodSpec(
 
 def explain(game: Game, params: Params) -> Explaining:
     """Explain one row: one look at the layer, one backward pass under guided backprop's rule."""
-    answer = yield look(game)
-    layer = game.layers[0]
-    activation, gradient = (channels_of(layer, part[layer.path]) for part in (answer.activations, answer.gradients))
+    activation, gradient = yield from maps_and_gradients(game)
     raw = np.maximum(np.tensordot(gradient.mean(axis=(1, 2)), activation, 1), 0)
     guided = yield Internals(Probe(inputs=True, rules=Rules("guided_backprop")))
     shares = {view.name: guided.sums[view.name] * onto(raw, view) for view in game.inputs}
-    return Solution(per_element=shares, maps=(Map("raw_map", raw, ("row", "column"), layer.path),))
+    return Solution(per_element=shares, maps=(Map("raw_map", raw, ("row", "column"), game.layers[0].path),))
 
 
 def cost(players: int, params: Params) -> int:

@@ -6,34 +6,22 @@ M = ReLU(sum over channels k of dS/dA_k * A_k)
 
 from __future__ import annotations
 
-import numpy as np
-
-from explainery.contract.calls import Calls
-from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
-from workers.maps import channels_of, drawn, look
-from workers.parameters import LAYER, RELU
+from workers.maps import cam, drawn, maps_and_gradients
 
-SPEC = MethodSpec(
+SPEC = cam(
     name="hires_cam",
     title="HiResCAM",
     summary="Where a layer's maps speak for the target: maps times gradients, place by place.",
-    asks=("internals",),
-    params=(LAYER, RELU),
-    layer="map",
-    calls=Calls(gradients="1", shows="instance"),
-    completeness=False,
     reference="Draelos & Carin, Use HiResCAM instead of Grad-CAM, arXiv 2011.08891, 2020",
 )
 
 
 def explain(game: Game, params: Params) -> Explaining:
     """Explain one row: one look at the layer."""
-    answer = yield look(game)
-    layer = game.layers[0]
-    activation, gradient = (channels_of(layer, part[layer.path]) for part in (answer.activations, answer.gradients))
+    activation, gradient = yield from maps_and_gradients(game)
     raw = (gradient * activation).sum(axis=0)
-    return drawn(game, np.maximum(raw, 0) if params["relu"] else raw)
+    return drawn(game, raw, params)
 
 
 def cost(players: int, params: Params) -> int:

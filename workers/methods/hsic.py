@@ -10,12 +10,12 @@ from functools import lru_cache
 import numpy as np
 
 from explainery.contract.calls import Calls
-from explainery.contract.catalogue import MethodSpec, Param
+from explainery.contract.catalogue import MethodSpec
 from workers.coalitions import Coalitions, every_coalition, frozen
 from workers.dependence import jackknifed, kernel, sampled, whole
 from workers.draws import generator
 from workers.game import Explaining, Game, Params
-from workers.parameters import FEATURES
+from workers.parameters import FEATURES, sampling
 from workers.questions import Solution, Values
 from workers.stopping import Stop, asked
 
@@ -28,15 +28,7 @@ SPEC = MethodSpec(
     ),
     asks=("values",),
     params=(
-        Param(
-            name="samples",
-            type="integer",
-            default=1536,
-            unit="model evaluations",
-            minimum=34,
-            maximum=4096,
-            help="Model evaluations a row may cost, instance and baseline included. From 2**features on every mask is asked.",
-        ),
+        sampling(1536, "From 2**features on every mask is asked.", least=34, most=4096),
         FEATURES,
     ),
     calls=Calls(values="min(samples - 2, 2 ** players - 2)"),

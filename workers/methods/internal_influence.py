@@ -18,6 +18,7 @@ SPEC = MethodSpec(
     params=(LAYER, PATH_STEPS),
     layer="any",
     calls=Calls(gradients="max_steps"),
+    contributes=False,
     completeness=False,
     reference="Leino et al., Influence-Directed Explanations for Deep Convolutional Networks, ITC 2018",
     about="layer",

@@ -14,12 +14,12 @@ from functools import lru_cache
 import numpy as np
 
 from explainery.contract.calls import Calls
-from explainery.contract.catalogue import MethodSpec, Param
+from explainery.contract.catalogue import MethodSpec
 from workers.coalitions import Coalitions, frozen
 from workers.game import Explaining, Game, Params
 from workers.kriging import Kriging, exact, kriging
 from workers.pairs import inclusion, leverage_pairs, pairs_in_all
-from workers.parameters import FEATURES, TOLERANCE
+from workers.parameters import FEATURES, TOLERANCE, sampling
 from workers.questions import Floats, Solution, Values
 from workers.regression import Regression, regression
 from workers.standard_errors import relative_error
@@ -34,15 +34,7 @@ SPEC = MethodSpec(
     ),
     asks=("values",),
     params=(
-        Param(
-            name="samples",
-            type="integer",
-            default=2048,
-            unit="model evaluations",
-            minimum=4,
-            maximum=1_000_000,
-            help="Model evaluations a row may cost, those of instance and baseline included. From 2**features on: exact.",
-        ),
+        sampling(2048, "From 2**features on: exact."),
         TOLERANCE,
         FEATURES,
     ),

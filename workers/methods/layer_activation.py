@@ -16,6 +16,7 @@ SPEC = MethodSpec(
     params=(LAYER,),
     layer="any",
     calls=Calls(gradients="1", shows="instance"),
+    contributes=False,
     completeness=False,
     reference="Kokhlikyan et al., Captum, arXiv 2009.07896, 2020 (LayerActivation)",
     about="layer",

@@ -14,7 +14,7 @@ from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.game import Explaining, Game, Params
 from workers.locally import Local, local
-from workers.parameters import FEATURES
+from workers.parameters import FEATURES, sampling
 from workers.questions import Floats, Solution, Values
 from workers.stopping import Stop, asked
 
@@ -27,15 +27,7 @@ SPEC = MethodSpec(
     ),
     asks=("values",),
     params=(
-        Param(
-            name="samples",
-            type="integer",
-            default=1024,
-            unit="model evaluations",
-            minimum=4,
-            maximum=100_000,
-            help="Model evaluations a row may cost, instance and baseline included. From 2**features on: all coalitions.",
-        ),
+        sampling(1024, "From 2**features on: all coalitions.", most=100_000),
         Param(
             name="kernel_width",
             type="number",

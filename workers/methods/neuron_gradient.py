@@ -18,6 +18,7 @@ SPEC = MethodSpec(
     params=(LAYER, UNIT),
     layer="any",
     calls=Calls(gradients="1"),
+    contributes=False,
     completeness=False,
     reference="Kokhlikyan et al., Captum, arXiv 2009.07896, 2020 (NeuronGradient)",
     about="unit",

@@ -17,7 +17,7 @@ from explainery.contract.catalogue import MethodSpec, Param
 from workers.game import Explaining, Game, Params
 from workers.hierarchy import Tree, coalitions_of, enumerated
 from workers.neighbourhood import tree_of
-from workers.parameters import FEATURES, TOLERANCE
+from workers.parameters import FEATURES, TOLERANCE, sampling
 from workers.permutations import Walks, consistent_walks
 from workers.questions import Solution, Values
 from workers.standard_errors import Rounds
@@ -41,17 +41,10 @@ SPEC = MethodSpec(
                 "given: halves of halves by place, in pictures, series, texts and tensors; a table's columns each by itself."
             ),
         ),
-        Param(
-            name="samples",
-            type="integer",
-            default=4096,
-            unit="model evaluations",
-            minimum=4,
-            maximum=200_000,
-            help=(
-                "Model evaluations a row may cost, instance and baseline included. Where they pay for every coalition the "
-                "answer is exact; else orders are sampled, each with its reverse."
-            ),
+        sampling(
+            4096,
+            "Where they pay for every coalition the answer is exact; else orders are sampled, each with its reverse.",
+            most=200_000,
         ),
         TOLERANCE,
         FEATURES,

@@ -12,10 +12,10 @@ from functools import partial
 import numpy as np
 
 from explainery.contract.calls import Calls
-from explainery.contract.catalogue import MethodSpec, Param
+from explainery.contract.catalogue import MethodSpec
 from workers.coalitions import every_coalition, every_weight
 from workers.game import Explaining, Game, Params
-from workers.parameters import FEATURES, TOLERANCE
+from workers.parameters import FEATURES, TOLERANCE, sampling
 from workers.permutations import Walks, walks
 from workers.questions import Solution, Values
 from workers.standard_errors import Rounds
@@ -31,15 +31,7 @@ SPEC = MethodSpec(
     ),
     asks=("values",),
     params=(
-        Param(
-            name="samples",
-            type="integer",
-            default=2048,
-            unit="model evaluations",
-            minimum=4,
-            maximum=1_000_000,
-            help="Model evaluations a row may cost, instance and baseline included. A pair of orders takes 2 (features - 1).",
-        ),
+        sampling(2048, "A pair of orders takes 2 (features - 1)."),
         TOLERANCE,
         FEATURES,
     ),

@@ -20,6 +20,7 @@ from explainery.contract.model_card import InputSpec
 from explainery.contract.windows import sliding
 from workers.coalitions import every_coalition
 from workers.game import Explaining, Game, Params, Partition
+from workers.parameters import sampling
 from workers.questions import Solution, Values
 from workers.soft_masks import Contrast, Field, masks
 from workers.stopping import Stop, asked
@@ -33,15 +34,7 @@ SPEC = MethodSpec(
     ),
     asks=("values",),
     params=(
-        Param(
-            name="samples",
-            type="integer",
-            default=2048,
-            unit="model evaluations",
-            minimum=4,
-            maximum=1_000_000,
-            help="Model evaluations a row may cost, instance and baseline included: all but these two are masks.",
-        ),
+        sampling(2048, "All but these two are masks."),
         Param(
             name="cells",
             type="integer",

@@ -78,7 +78,7 @@ def explain(game: Game, params: Params) -> Explaining:
         scores = np.concatenate([scores, values - game.baseline_output])
     weights = np.exp(scores - scores.max(initial=0.0))
     raw = np.tensordot(weights / max(weights.sum(), 1e-300), activation[tried], 1)
-    return drawn(game, np.maximum(raw, 0) if params["relu"] else raw)
+    return drawn(game, raw, params)
 
 
 def cost(players: int, params: Params) -> int:

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from explainery.contract.calls import Calls
-from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
-from workers.noisy import NOISE_PARAMS, look
+from workers.noisy import look, of_noise
 from workers.questions import Solution
 
-SPEC = MethodSpec(
+SPEC = of_noise(
     name="smoothgrad",
     title="SmoothGrad",
     summary="The signed gradient averaged over copies of the instance with Gaussian noise: saliency without its speckle.",
-    asks=("gradients",),
-    params=NOISE_PARAMS,
-    calls=Calls(gradients="samples"),
-    contributes=False,
-    completeness=False,
-    random=True,
-    one_baseline=True,
     reference="Smilkov, Thorat, Kim, Viegas & Wattenberg, SmoothGrad: removing noise by adding noise, 2017, arXiv:1706.03825",
     slopes=True,
 )

@@ -20,7 +20,7 @@ from explainery.contract.catalogue import MethodSpec, Param
 from workers.coalitions import frozen
 from workers.draws import generator
 from workers.game import Explaining, Game, Params
-from workers.parameters import FEATURES
+from workers.parameters import FEATURES, sampling
 from workers.questions import Floats, Solution, Values
 from workers.standard_errors import Rounds
 from workers.stopping import Stop, asked
@@ -34,15 +34,7 @@ SPEC = MethodSpec(
     ),
     asks=("values",),
     params=(
-        Param(
-            name="samples",
-            type="integer",
-            default=2048,
-            unit="model evaluations",
-            minimum=8,
-            maximum=1_000_000,
-            help="Model evaluations a row may cost, instance and baseline included: features + 2 for each pair of masks.",
-        ),
+        sampling(2048, "A pair of masks takes features + 2.", least=8),
         Param(
             name="order",
             type="string",

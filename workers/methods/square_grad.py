@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from explainery.contract.calls import Calls
-from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
-from workers.noisy import NOISE_PARAMS, look
+from workers.noisy import look, of_noise
 from workers.questions import Solution
 
-SPEC = MethodSpec(
+SPEC = of_noise(
     name="square_grad",
     title="SquareGrad (SmoothGrad-Squared)",
     summary="The squared gradient averaged over copies of the instance with Gaussian noise: how sensitive, without a sign.",
-    asks=("gradients",),
-    params=NOISE_PARAMS,
-    calls=Calls(gradients="samples"),
-    contributes=False,
-    completeness=False,
-    random=True,
-    one_baseline=True,
     reference="Hooker, Erhan, Kindermans & Kim, A Benchmark for Interpretability Methods in Deep Neural Networks, NeurIPS 2019",
 )
 

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from explainery.contract.calls import Calls
-from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
-from workers.noisy import NOISE_PARAMS, look
+from workers.noisy import look, of_noise
 from workers.questions import Solution
 
-SPEC = MethodSpec(
+SPEC = of_noise(
     name="var_grad",
     title="VarGrad",
     summary="How much the gradient varies among copies of the instance with Gaussian noise: where the model bends.",
-    asks=("gradients",),
-    params=NOISE_PARAMS,
-    calls=Calls(gradients="samples"),
-    contributes=False,
-    completeness=False,
-    random=True,
-    one_baseline=True,
     reference="Adebayo, Gilmer, Goodfellow & Kim, Local Explanation Methods for Deep Neural Networks, ICLR workshop 2018",
 )
 

@@ -8,21 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from explainery.contract.calls import Calls
-from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
-from workers.maps import channels_of, drawn, look
-from workers.parameters import LAYER, RELU
+from workers.maps import cam, drawn, maps_and_gradients
 
-SPEC = MethodSpec(
+SPEC = cam(
     name="xgrad_cam",
     title="XGrad-CAM",
     summary="Where a layer's maps speak for the target: each map weighted by its gradients where it is active.",
-    asks=("internals",),
-    params=(LAYER, RELU),
-    layer="map",
-    calls=Calls(gradients="1", shows="instance"),
-    completeness=False,
     reference="Fu et al., Axiom-based Grad-CAM, BMVC 2020",
 )
 
@@ -32,14 +24,12 @@ TINY = 1e-30
 
 def explain(game: Game, params: Params) -> Explaining:
     """Explain one row: one look at the layer."""
-    answer = yield look(game)
-    layer = game.layers[0]
-    activation, gradient = (channels_of(layer, part[layer.path]) for part in (answer.activations, answer.gradients))
+    activation, gradient = yield from maps_and_gradients(game)
     total = activation.sum(axis=(1, 2))
     share = (gradient * activation).sum(axis=(1, 2))
     weights = np.divide(share, total, out=np.zeros_like(share), where=np.abs(total) > TINY)
     raw = np.tensordot(weights, activation, 1)
-    return drawn(game, np.maximum(raw, 0) if params["relu"] else raw)
+    return drawn(game, raw, params)
 
 
 def cost(players: int, params: Params) -> int:

@@ -52,8 +52,8 @@ def _stacks(subject: Subject) -> list[tuple[str, NDArray[Any]]]:
     """Name and [channels, height, width] of everything that is a stack of maps."""
     found = [(piece.layer, piece.values) for piece in subject.pieces if piece.layer]
     for entry in subject.maps:
-        if entry.name != "picture" and not set(entry.axes) & set(NOT_MAPS):
-            found.append((entry.layer or entry.name, entry.values))
+        if entry.layer and not set(entry.axes) & set(NOT_MAPS):
+            found.append((entry.layer, entry.values))
     stacks = [(name, values[None] if values.ndim == 2 else values) for name, values in found if values.ndim in (2, 3)]
     return [(name, values) for name, values in stacks if min(values.shape[1:]) > 1]
 

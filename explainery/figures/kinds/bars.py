@@ -45,7 +45,7 @@ def _reading(subject: Subject, parts: Ranked) -> str:
 
 
 def _error(part: Contribution) -> str:
-    return f" ± {words.number(part.error, 2)}" if part.error is not None else ""
+    return f" ± {words.number(part.error, 2)}" if part.error else ""
 
 
 def _chart(subject: Subject, shown: Sequence[Contribution]) -> dict[str, Any]:
@@ -68,13 +68,19 @@ def _chart(subject: Subject, shown: Sequence[Contribution]) -> dict[str, Any]:
         "axis": {"title": None, "ticks": False, "labelPadding": 8},
     }  # fmt: skip
     scale = {"domain": theme.domain(ends, WIDTH, left, right), "nice": False}
-    x = {"field": "amount", "type": "quantitative", "scale": scale, "title": words.scale_title(subject)}
+    x = {
+        "field": "amount",
+        "type": "quantitative",
+        "scale": scale,
+        "title": words.scale_title(subject),
+        "axis": {"tickCount": 6},
+    }
     said = {"field": "said", "type": "nominal"}
     layers: list[dict[str, Any]] = [
-        {"mark": "bar", "encoding": {"x": x, "y": y, "color": theme.sign_colour(), "description": said}},
+        {"mark": "bar", "encoding": {"x": x, "y": y, "color": theme.sign_colour(subject), "description": said}},
         {"mark": {"type": "rule", "color": INK, "aria": False}, "encoding": {"x": {"datum": 0, "type": "quantitative"}}},
     ]
-    if any(part.error is not None for part in shown):
+    if any(part.error for part in shown):
         ends_of = {"x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}, "y": y}
         layers.append({"mark": {"type": "rule", "color": INK, "strokeWidth": 1.5, "aria": False}, "encoding": ends_of})
     for test, align, shift in ((">= 0", "left", 5), ("< 0", "right", -5)):

@@ -8,6 +8,7 @@ from typing import Any
 from explainery.figures import theme, words
 from explainery.figures.colours import INK
 from explainery.figures.figure import Cell, Figure
+from explainery.figures.outcomes import outcome_of
 from explainery.figures.subject import Subject
 
 NAME, TITLE = "changes", "A row beside its counterfactuals, and which values change"
@@ -35,7 +36,7 @@ def draw(subject: Subject) -> Figure:
         for number, each in enumerate(found, start=1)
         for change in each["changes"]
     )
-    reading = _reading(told, found)
+    reading = _reading(subject, told, found)
     title = f"{subject.model}, row {subject.row}: what would make it otherwise"
     shown = found[:MOST_COLUMNS]
     names = list(dict.fromkeys(str(change["feature"]) for each in shown for change in each["changes"]))
@@ -58,29 +59,20 @@ def _told(subject: Subject) -> Mapping[str, Any] | None:
     return found
 
 
-def _reading(told: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> str:
+def _reading(subject: Subject, told: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> str:
     first = found[0]
-    parts = [f"{words.short(str(change['feature']), 40)} {_step(change)}" for change in first["changes"][:3]]
+    parts = [f"{words.short(str(change['feature']), 40)} {_step(subject, change)}" for change in first["changes"][:3]]
     more = f" and {len(first['changes']) - 3} more" if len(first["changes"]) > 3 else ""
     others = f"; {len(found) - 1} more way{'s were' if len(found) > 2 else ' was'} found" if len(found) > 1 else ""
     return (
-        f"The row is {_outcome(told['outcome'])}; with {words.listed(parts)}{more} "
-        f"it would be {_outcome(first['outcome'])}{others}."
+        f"The row is {outcome_of(told['outcome'])}; with {words.listed(parts)}{more} "
+        f"it would be {outcome_of(first['outcome'])}{others}."
     )
 
 
-def _step(change: Mapping[str, Any]) -> str:
-    return f"{_value(change['from'])} → {_value(change['to'])}"
-
-
-def _outcome(outcome: Mapping[str, Any]) -> str:
-    """A class with its number, or the number itself."""
-    values, index = outcome.get("values") or [], outcome.get("index")
-    number = words.number(float(values[index if index is not None and index < len(values) else 0])) if values else ""
-    label = outcome.get("label")
-    if label is None:
-        return number if index is None else f"class {index} ({number})"
-    return f"{words.short(str(label), 40)} ({number})"
+def _step(subject: Subject, change: Mapping[str, Any]) -> str:
+    unit = words.feature_unit(subject, str(change["feature"])) if _is_number(change["to"]) else ""
+    return f"{_value(change['from'])} → {_value(change['to'])} {unit}".rstrip()
 
 
 def _value(value: Any) -> str:
@@ -105,7 +97,7 @@ def _way(change: Mapping[str, Any]) -> str:
 def _chart(
     subject: Subject, told: Mapping[str, Any], shown: Sequence[Mapping[str, Any]], names: Sequence[str]
 ) -> dict[str, Any]:
-    lines = dict(zip(names, theme.distinct([_with_unit(subject, name) for name in names]), strict=True))
+    lines = dict(zip(names, theme.distinct([words.with_unit(subject, name) for name in names]), strict=True))
     heads = ["as it is", *(f"way {number}" for number in range(1, len(shown) + 1))]
     own = {str(change["feature"]): change["from"] for each in shown for change in each["changes"]}
     data = [_entry(lines[name], heads[0], own[name], KEPT) for name in names]
@@ -114,7 +106,7 @@ def _chart(
         for name in names:
             way = _way(changed[name]) if name in changed else KEPT
             data.append(_entry(lines[name], head, changed[name]["to"] if name in changed else own[name], way))
-    outcomes = [_outcome(told["outcome"]), *(_outcome(each["outcome"]) for each in shown)]
+    outcomes = [outcome_of(told["outcome"]), *(outcome_of(each["outcome"]) for each in shown)]
     data += [_entry("outcome", head, text, "outcome") for head, text in zip(heads, outcomes, strict=True)]
     order = [*lines.values(), "outcome"]
     x = {
@@ -151,11 +143,3 @@ def _entry(line: str, head: str, value: Any, way: str) -> dict[str, Any]:
     text = WAYS.get(way, "") + (_value(value) if way != "outcome" else str(value))
     whole = repr(float(value)) if _is_number(value) else str(value)
     return {"line": line, "head": head, "text": text, "changed": way in WAYS, "said": f"{line}, {head}: {whole}; {way}"}
-
-
-def _with_unit(subject: Subject, name: str) -> str:
-    for spec in subject.card.inputs if subject.card else ():
-        units = dict(zip(spec.features or (), spec.units or (), strict=False))
-        if units.get(name):
-            return f"{words.short(name, 40)} ({units[name]})"
-    return words.short(name, 40)

@@ -57,7 +57,7 @@ def draw(subject: Subject) -> Figure:
     each_row = subject.method == "ice"
     most = sorted(curves, key=lambda curve: -curve.range)
     reading = _reading(subject, most[0], each_row=each_row)
-    title = f"{subject.model}: {'each row' if each_row else 'mean output'} along {_count(curves)}"
+    title = f"{subject.model}: {'each row' if each_row else 'mean output'} along {_along(curves)}"
     notes = [f"Drawn are the {MOST_PANELS} of {len(curves)} curves that move most."] if len(curves) > MOST_PANELS else []
     if each_row:
         notes.append("Thin lines are single rows, the thick one is their mean.")
@@ -65,8 +65,9 @@ def draw(subject: Subject) -> Figure:
             notes.append(f"Drawn are {MOST_ROWS} of {len(curves[0].values)} rows, evenly from first to last.")
     shown = most[:MOST_PANELS]
     ends = _ends([curve for curve in shown if len(curve.grids) == 1])
-    panels = [_surface(curve) if len(curve.grids) == 2 else _lines(subject, curve, ends, each_row=each_row) for curve in shown]
-    body = {"concat": panels, "columns": ACROSS, "spacing": 22, "resolve": {"scale": {"color": "independent"}}}
+    panels = [_panel(subject, curve, ends, place, each_row=each_row) for place, curve in enumerate(shown)]
+    colour = "independent" if any(len(curve.grids) == 2 for curve in shown) else "shared"  # lines have one legend for all
+    body = {"concat": panels, "columns": ACROSS, "spacing": 22, "resolve": {"scale": {"color": colour}}}
     spec = theme.framed(title, reading, (SIDE + 70) * min(ACROSS, len(panels)) + 40, body)
     rows = tuple(row for curve in curves for row in _rows(curve, each_row=each_row))
     return Figure(NAME, title, reading, ("line", "features", "at", "output"), rows, spec, notes=(*notes, *subject.notes))
@@ -102,12 +103,14 @@ def _reading(subject: Subject, curve: Curve, *, each_row: bool) -> str:
     mean = curve.values.mean(axis=0) if each_row else curve.values[widest]
     which = "" if each_row or len(curve.values) == 1 else f" \u201c{words.short(curve.names[widest], 40)}\u201d"
     low, high = (np.unravel_index(place, mean.shape) for place in (int(mean.argmin()), int(mean.argmax())))
-    where = [" and ".join(curve.tick(axis, int(at)) for axis, at in enumerate(place)) for place in (low, high)]
+    units = [words.feature_unit(subject, name) for name in curve.features]
+    ticks = [[curve.tick(axis, int(at)) for axis, at in enumerate(place)] for place in (low, high)]
+    where = [" and ".join(f"{tick} {unit}".strip() for tick, unit in zip(each, units, strict=True)) for each in ticks]
     along = words.listed([words.short(name, 40) for name in curve.features])
     rows = f"Over {(subject.report or {}).get('rows', '?')} rows the mean output{which}"
     return (
-        f"{rows} moves most along {along}: from {words.number(float(mean[low]))} at {where[0]} "
-        f"to {words.number(float(mean[high]))} at {where[1]}."
+        f"{rows} moves most along {along}: from {words.amount(subject, float(mean[low]))} at {where[0]} "
+        f"to {words.amount(subject, float(mean[high]))} at {where[1]}."
     )
 
 
@@ -120,20 +123,24 @@ def _ends(curves: list[Curve]) -> list[float]:
     return [low - room, high + room]
 
 
-def _count(curves: list[Curve]) -> str:
-    return words.short(", ".join(TIMES.join(curve.features) for curve in curves), 60)
+def _along(curves: list[Curve]) -> str:
+    """What the curves follow, by name where the names fit a title."""
+    names = words.listed([TIMES.join(curve.features) for curve in curves])
+    return names if len(names) <= words.MOST_LETTERS or len(curves) == 1 else f"{len(curves)} features"
 
 
-def _title(subject: Subject | None, curve: Curve, axis: int) -> str:
-    name = curve.features[axis]
-    for spec in subject.card.inputs if subject and subject.card else ():
-        units = dict(zip(spec.features or (), spec.units or (), strict=False))
-        if units.get(name):
-            return f"{words.short(name, 28)} ({units[name]})"
-    return words.short(name, 32)
+def _panel(subject: Subject, curve: Curve, ends: list[float], place: int, *, each_row: bool) -> dict[str, Any]:
+    """One curve. The first of each line says what the output is."""
+    if len(curve.grids) == 2:
+        return _surface(subject, curve)
+    return _lines(subject, curve, ends, None if place % ACROSS else words.measure(subject), each_row=each_row)
 
 
-def _lines(subject: Subject, curve: Curve, ends: list[float], *, each_row: bool) -> dict[str, Any]:
+def _title(subject: Subject, curve: Curve, axis: int) -> str:
+    return words.with_unit(subject, curve.features[axis], 28)
+
+
+def _lines(subject: Subject, curve: Curve, ends: list[float], output: str | None, *, each_row: bool) -> dict[str, Any]:
     """One feature: a line per row with their mean, or a line per output."""
     import numpy as np
 
@@ -158,7 +165,7 @@ def _lines(subject: Subject, curve: Curve, ends: list[float], *, each_row: bool)
         "field": "output",
         "type": "quantitative",
         "scale": {"domain": ends, "nice": False},
-        "title": None,
+        "title": output,
         "axis": {"tickCount": 4},
     }
     same = {"x": x, "y": y, "detail": {"field": "line", "type": "nominal"}, "description": said}
@@ -190,7 +197,7 @@ def _points(curve: Curve, line: str, values: NDArray[Any], of: str) -> list[dict
     ]  # fmt: skip
 
 
-def _surface(curve: Curve) -> dict[str, Any]:
+def _surface(subject: Subject, curve: Curve) -> dict[str, Any]:
     """Two features: the mean over the lines, darker where it is larger."""
     mean = curve.values.mean(axis=0)
     data = [
@@ -207,11 +214,11 @@ def _surface(curve: Curve) -> dict[str, Any]:
     return {
         "width": SIDE, "height": HEIGHT, "data": theme.values(data), "mark": "rect",
         "encoding": {
-            "x": {"field": "x", "type": "ordinal", "sort": across, "axis": axis, "title": _title(None, curve, 0)},
-            "y": {"field": "y", "type": "ordinal", "sort": up, "axis": axis, "title": _title(None, curve, 1)},
+            "x": {"field": "x", "type": "ordinal", "sort": across, "axis": axis, "title": _title(subject, curve, 0)},
+            "y": {"field": "y", "type": "ordinal", "sort": up, "axis": axis, "title": _title(subject, curve, 1)},
             "color": {
                 "field": "output", "type": "quantitative", "scale": {"range": list(ANCHORS[8:])},
-                "legend": {"title": None, "orient": "right", "gradientLength": HEIGHT, "tickCount": 4},
+                "legend": {"title": words.measure(subject), "orient": "right", "gradientLength": HEIGHT, "tickCount": 4},
             },
             "description": {"field": "said", "type": "nominal"},
         },

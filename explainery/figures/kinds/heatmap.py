@@ -106,9 +106,10 @@ def _reading(subject: Subject, amounts: NDArray[Any]) -> str:
     line, column = np.unravel_index(int(np.abs(amounts).argmax()), amounts.shape)
     strongest = f"line {line + 1}, column {column + 1} ({words.signed(float(amounts[line, column]))})"
     output = words.amount(subject, subject.instance_output)
+    named = ("pixels that speak for it", "those against it") if subject.contributes else ("positive pixels", "negative ones")
     return (
-        f"For the {words.outcome(subject)} of {output}, pixels that speak for it come to {words.signed(raised)} and those "
-        f"against it to {words.number(lowered)}; the strongest is at {strongest}."
+        f"For the {words.outcome(subject)} of {output}, {named[0]} come to {words.signed(raised)} and {named[1]} to "
+        f"{words.number(lowered)}; the strongest is at {strongest}."
     )
 
 
@@ -147,5 +148,5 @@ def _canvas(
         canvas.text(place * step, 8, name)
         url = data_url(enlarged(pixels, factor))
         canvas.image(place * step, 20, width * factor, height * factor, url, f"{name}, {height} by {width} pixels")
-    canvas.legend(0, height * factor + 36, limit, f"{words.scale_title(subject)}: blue raises, red lowers", beyond=beyond)
+    canvas.legend(0, height * factor + 36, limit, words.colour_title(subject), beyond=beyond)
     return canvas

@@ -99,7 +99,7 @@ def _panel(
     most, least = max(known, default=1.0), min([value for value in numbers if value is not None], default=0.0)
     room = [floor, most * (most / floor) ** 0.35] if log and floor else [min(0.0, 1.3 * least), 1.35 * most]
     scale = {"type": "log" if log else "linear", "domain": room, "nice": False}
-    axis = {"title": title, "tickCount": 4, "labelFlush": True, "labelOverlap": True, "format": ".1e" if log else ".3~g"}
+    axis = {"title": title, "tickCount": 4, "labelFlush": True, "labelOverlap": True, "format": ".3~g"}
     side = {"title": None, "ticks": False, "labelPadding": 8} if first else None
     y = {"field": "label", "type": "nominal", "sort": None, "axis": side, "scale": {"paddingInner": 0.3}}
     said = {"field": "said", "type": "nominal"}

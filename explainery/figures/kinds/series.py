@@ -116,9 +116,7 @@ def _chart(subject: Subject, amounts: NDArray[Any], given: NDArray[Any] | None, 
     if len(amounts) == 1:
         panels[0]["height"] = 2 * HEIGHT
     ends = " (ends stand for all beyond)" if beyond else ""
-    panels[0]["layer"][0]["encoding"]["color"]["legend"]["title"] = (
-        f"{words.scale_title(subject)}: blue raises, red lowers{ends}"
-    )
+    panels[0]["layer"][0]["encoding"]["color"]["legend"]["title"] = f"{words.colour_title(subject)}{ends}"
     return {"vconcat": panels, "spacing": 10, "resolve": {"scale": {"x": "shared", "color": "shared"}}}
 
 

@@ -134,7 +134,7 @@ def _canvas(subject: Subject, parts: list[Part], limit: float, beyond: bool) -> 
             colour = INK if part.amount is None else ink_on(part.amount, limit)
             canvas.text(x + pad, y, piece, colour=colour, size=SIZE)
             x += across + (1 if pad else 0)
-    canvas.legend(0, y + 30, limit, f"{words.scale_title(subject)}: blue raises, red lowers", beyond=beyond)
+    canvas.legend(0, y + 30, limit, words.colour_title(subject), beyond=beyond)
     return canvas
 
 

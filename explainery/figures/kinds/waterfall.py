@@ -14,6 +14,8 @@ from explainery.figures.subject import Subject
 NAME, TITLE = "waterfall", "From the baseline's output to the row's own, by feature, with the features' values"
 MOST_STEPS = 9
 WIDTH, BAR = 460, 27
+WITHIN_ONE = {"labelExpr": "datum.value < 0 || datum.value > 1 ? '' : datum.label"}
+"""The scale goes on where numbers are written beside the bars; no probability does."""
 NOTHING = 1e-6
 """What is left unexplained is a step of its own above this share of the largest number."""
 
@@ -94,6 +96,7 @@ def _chart(subject: Subject, steps: list[Step]) -> dict[str, Any]:
     left, right = ([str(entry["text"]) for entry in data if (entry["side"] == "left") is side] for side in (True, False))
     scale = {"domain": theme.domain(ends, WIDTH, left, right), "zero": False, "nice": False}
     x = {"field": "start", "type": "quantitative", "scale": scale, "title": f"{words.outcome(subject)}{_unit(subject)}"}
+    x["axis"] = {"tickCount": 6} | (WITHIN_ONE if words.measure(subject) == "probability" else {})
     end = {"field": "end", "type": "quantitative"}
     said = {"field": "said", "type": "nominal"}
     layers: list[dict[str, Any]] = [
@@ -104,7 +107,7 @@ def _chart(subject: Subject, steps: list[Step]) -> dict[str, Any]:
         {
             "transform": [{"filter": "datum.side != 'anchor'"}],
             "mark": {"type": "bar", "minBandSize": 1},
-            "encoding": {"x": x, "x2": {"field": "end"}, "y": y, "color": theme.sign_colour(), "description": said},
+            "encoding": {"x": x, "x2": {"field": "end"}, "y": y, "color": theme.sign_colour(subject), "description": said},
         },
         {
             "transform": [{"filter": "datum.side == 'anchor'"}],

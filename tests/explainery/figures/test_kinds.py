@@ -18,12 +18,14 @@ from explainery.contract.errors import FigureUnfit, RequestRefused, UnknownFigur
 from explainery.figures import render
 from explainery.figures.gallery import KINDS, best, draw, fitting
 from explainery.figures.page import page
-from explainery.figures.subject import read_subject
+from explainery.figures.subject import Subject, read_subject
 
 DRAWN = {
     "waterfall": pictured.patient, "bars": pictured.patient, "heatmap": pictured.digit, "tokens": pictured.sentence,
     "series": pictured.waves, "layers": pictured.reported, "activations": pictured.activated, "picture": pictured.ascended,
     "attention": pictured.attended, "curves": pictured.followed, "changes": pictured.otherwise, "importance": pictured.shuffled,
+    "interactions": pictured.paired, "removal": pictured.removed,
+    "rule": lambda: pictured.ruled({"feature": "age", "low": 30.0}),
 }  # fmt: skip
 
 
@@ -46,14 +48,15 @@ def test_every_kind_is_drawn_in_every_form(kind: str) -> None:
     assert "undefined" not in drawn
     assert "NaN" not in svg.decode()
     assert render.png(figure)[:8] == b"\x89PNG\r\n\x1a\n"
-    assert figure.reading in Text.of(page(figure, svg).decode())
+    whole = Text.of(page(figure, render.svg(figure, titled=False)).decode())
+    assert whole.count(figure.reading) == whole.count(figure.reading[:30]) == 1  # and not in the picture again
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("layers",)])
 def test_auto_takes_what_says_most(kind: str) -> None:
-    expected = "waterfall" if kind == "bars" else "attention" if kind == "attention" else kind
+    others = {"bars": "waterfall", "attention": "tokens", "interactions": "bars", "removal": "bars"}
     subject = DRAWN[kind]()
-    assert best(subject) == ("tokens" if kind == "attention" else expected)
+    assert best(subject) == others.get(kind, kind)
     assert kind in fitting(subject)
 
 
@@ -85,7 +88,41 @@ def test_curves_of_rows_have_their_mean_and_outputs_their_names() -> None:
     assert {row[0] for row in dependence.rows} == {"a", "b", "c"}
     assert ("c", "sex", "male", -4.0) in dependence.rows
     assert ("c", "age \N{MULTIPLICATION SIGN} sex", "50, male", -204.0) in dependence.rows
-    assert "\u201cc\u201d moves most along age: from \N{MINUS SIGN}320 at 80 to \N{MINUS SIGN}80 at 20." in dependence.reading
+    where = "from \N{MINUS SIGN}320 points at 80 years to \N{MINUS SIGN}80 points at 20 years"
+    assert f"\u201cc\u201d moves most along age: {where}." in dependence.reading
+
+
+def test_panels_say_what_the_output_is_once_a_line_and_whose_colour_is_whose_once() -> None:
+    panels = draw("curves", pictured.followed("ice")).spec["concat"]
+    titles = [panel["layer"][0]["encoding"]["y"]["title"] for panel in panels if "layer" in panel]
+    assert titles == ["y (points)", None]
+    lines = pictured.followed("partial_dependence")
+    told = {**(lines.report or {}), "curves": (lines.report or {})["curves"][:2]}
+    spec = draw("curves", dataclasses.replace(lines, report=told)).spec
+    assert spec["resolve"] == {"scale": {"color": "shared"}}
+
+
+def test_a_title_counts_what_it_has_no_room_for() -> None:
+    lines = pictured.followed("ice")
+    report = dict(lines.report or {})
+    long = "a name that takes all the room there is"
+    report["curves"] = [{**told, "features": [long] * len(told["features"])} for told in report["curves"]]
+    title = draw("curves", dataclasses.replace(lines, report=report)).title
+    assert title == "patients: each row along 3 features"
+
+
+@pytest.mark.parametrize("subject", [pictured.followed("ice"), pictured.ascended()])
+def test_maps_of_no_layer_are_no_activations(subject: Subject) -> None:
+    assert "activations" not in fitting(subject)
+    assert "activations" in fitting(pictured.single_map())
+
+
+@pytest.mark.parametrize("subject", [pictured.patient(), pictured.digit()])
+def test_what_neither_raises_nor_lowers_is_not_said_to(subject: Subject) -> None:
+    kind = "bars" if subject.card is pictured.TABLE else "heatmap"
+    shares, slopes = (render.svg(draw(kind, dataclasses.replace(subject, contributes=yes))).decode() for yes in (True, False))
+    assert any(said in shares for said in ("raises the output", "blue raises"))
+    assert not any(said in slopes for said in ("raises the output", "blue raises", "speak for it"))
 
 
 def test_changes_are_those_of_the_row() -> None:
@@ -93,7 +130,7 @@ def test_changes_are_those_of_the_row() -> None:
     assert figure.rows == (
         (1, "age", 54.0, 50.5, "falls"), (2, "sex", "female", "male", "is another"), (2, "age", 54.0, 55.0, "rises")
     )  # fmt: skip
-    assert figure.reading == "The row is no (0.25); with age 54 → 50.5 it would be yes (0.25); 1 more way was found."
+    assert figure.reading == "The row is no (0.25); with age 54 → 50.5 years it would be yes (0.25); 1 more way was found."
     assert figure.notes == ("2 of 3 were found.",)
     with pytest.raises(FigureUnfit, match="no counterfactual of this row was found"):
         draw("changes", pictured.otherwise(row=0))
@@ -109,6 +146,41 @@ def test_importance_says_what_grows_and_what_does_not() -> None:
         "it grows most when shuffling body mass index (+2 ± 0.12) and age (+0.5 ± 0.12)."
     )
     assert draw("importance", pictured.shuffled(-0.5, 0.0)).reading.endswith("shuffling no feature makes it grow.")
+
+
+def test_a_rule_is_said_with_its_units() -> None:
+    age, sex = {"feature": "age", "low": 30.25, "high": 54.0}, {"feature": "sex", "equals": "male"}
+    figure = draw("rule", pictured.ruled(age, sex))
+    assert figure.reading == (
+        "With age above 30.25, at most 54 years and sex = male the outcome is yes in at least 97.5% of the rows tried, "
+        "at a confidence of 0.99; the rule covers 12.5% of the data."
+    )
+    assert figure.rows == (("age", 30.25, 54.0, None), ("sex", None, None, "male"))
+    assert figure.notes == ("Searched for long.",)
+    assert draw("rule", pictured.ruled(label=None)).reading.startswith(
+        "Whatever the features are, the outcome stays near class 1"
+    )
+    assert "and 3 more the" in draw("rule", pictured.ruled(*[age] * 7)).reading
+
+
+def test_removal_is_told_beside_random_orders() -> None:
+    figure = draw("removal", pictured.removed())
+    assert figure.rows == (
+        ("deletion", 0.0, 8.0), ("deletion", 0.5, 2.0), ("deletion", 1.0, 1.0),
+        ("insertion", 0.0, 1.0), ("insertion", 0.5, 7.0), ("insertion", 1.0, 8.0),
+    )  # fmt: skip
+    assert "from 8 to 1 as features are taken away, over an area of 3.25 (random orders: 4.5 ± 0.25)" in figure.reading
+    with pytest.raises(FigureUnfit, match="deletion"):
+        draw("removal", pictured.patient())
+
+
+def test_pairs_are_named_and_what_is_next_to_nothing_is_written_as_nothing() -> None:
+    figure = draw("interactions", pictured.paired())
+    assert figure.rows[:2] == (("age", "sex", -0.5), ("sex", "weight", 0.25))
+    assert figure.rows[3:] == (("age", None, 3.0), ("sex", None, 1.0), ("weight", None, 0.125))
+    written = [text.text for text in pictured.tree_of(render.svg(figure)).iter("{http://www.w3.org/2000/svg}text")]
+    assert written.count("0") == 2
+    assert written.count("\N{MINUS SIGN}0.5") == 2
 
 
 class Text(HTMLParser):

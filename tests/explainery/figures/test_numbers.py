@@ -17,7 +17,7 @@ from explainery.figures.colours import ANCHORS, colours
 from explainery.figures.gallery import draw
 from explainery.figures.render import SCALE
 from explainery.figures.subject import Subject
-from explainery.figures.words import MINUS
+from explainery.figures.words import MINUS, number
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -75,6 +75,41 @@ def test_bars_show_every_attribution_and_its_error() -> None:
     tree = render.svg(figure).decode()
     assert f"standard error: {errors[2]!r}" in tree
     assert "+61.88 ± 7.7" in tree
+
+
+def test_what_is_exact_has_no_error_beside_it() -> None:
+    told = pictured.document(pictured.attribution([2.0, -1.0], standard_error=[0.0, 0.0]))
+    assert "±" not in render.svg(draw("bars", pictured.read_subject(told, 0))).decode()
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (131.7, 2, "132"),
+        (9999.96, 4, "10000"),
+        (1.25e-4, 4, "0.000125"),
+        (2.5e7, 4, "2.5e7"),
+        (-31234.6, 4, f"{MINUS}31235"),
+    ],
+)
+def test_numbers_have_no_exponent_where_they_need_none(value: float, digits: int, text: str) -> None:
+    assert number(value, digits) == text
+
+
+def test_a_pixel_is_named_by_line_and_column() -> None:
+    names = {row[0] for row in draw("bars", pictured.digit()).rows}
+    assert "line 6, column 9, channel 1" in names
+    assert not any(name.startswith("input[") for name in names)
+
+
+def test_no_probability_is_written_beyond_one() -> None:
+    output = {"name": "p", "datatype": "FP32", "shape": (-1, 2), "kind": "probabilities"}
+    card = pictured.card({"name": "input", "shape": (-1, 2), "modality": "tabular"}, output)
+    row = {"target": {"output": "p", "index": 0}, "baseline_output": 0.4, "instance_output": 0.98}
+    told = pictured.document(pictured.attribution([0.5, 0.08]), row=row)
+    marks = set(written(pictured.read_subject(told, 0, card), "waterfall"))
+    assert {"0.6", "0.8", "1.0"} <= marks
+    assert not {"1.1", "1.2"} & marks
 
 
 def test_many_attributions_are_counted_and_summed() -> None:

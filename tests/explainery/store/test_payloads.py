@@ -91,7 +91,7 @@ def test_a_crash_between_draft_and_move_leaves_nothing_to_read(payloads, lying, 
     def crash(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(payloads._files, "mv", crash)
+    monkeypatch.setattr(payloads._place.files, "mv", crash)
     with pytest.raises(KeyboardInterrupt):
         payloads.shelve(LARGE)
     monkeypatch.undo()
@@ -101,7 +101,7 @@ def test_a_crash_between_draft_and_move_leaves_nothing_to_read(payloads, lying, 
 
 
 def test_a_draft_that_was_left_is_swept(small, payloads, lying, monkeypatch, all_old):
-    monkeypatch.setattr(payloads._files, "mv", lambda *_: None)
+    monkeypatch.setattr(payloads._place.files, "mv", lambda *_: None)
     payloads.shelve(LARGE)
     assert len(lying()) == 1
     assert small.jobs.sweep() == 1

@@ -1,0 +1,1 @@
+"""The schemas that the document names, by what they speak of."""
