@@ -218,6 +218,28 @@ def test_a_cancelled_batch_keeps_what_is_done_and_says_of_the_rest_that_it_was_n
     assert client.get("/v1/explanations?status=queued").json["jobs"] == []
 
 
+@pytest.mark.parametrize("how", ["failed", "canceled"])
+def test_a_cancelled_batch_ends_though_jobs_of_it_have_ended_without_an_answer(
+    client: FlaskClient, worker: Any, coordinator: Coordinator, how: str
+):
+    lines = [line(f"r{n}") for n in range(8)]
+    batch = create(client, upload(client, jsonl(*lines)).json["id"]).json["id"]
+    turned(coordinator, lambda: worker.jobs.waiting() == 2)
+    for claim in worker.jobs.claim("worker-hand", _limits()).claims:
+        if how == "failed":
+            worker.fail(claim)
+        else:  # by a coordinator that was killed then
+            worker.jobs.cancel(claim.spec.id)
+    client.post(f"/v1/batches/{batch}/cancel")
+    found = ended(client, coordinator, batch)
+    assert (found["status"], found["request_counts"]) == ("cancelled", {"total": 8, "completed": 0, "failed": 8})
+    bad = content(client, found["error_file_id"])
+    assert [each["custom_id"] for each in bad] == [f"r{n}" for n in range(8)]
+    codes = {each["error"]["code"] if each["error"] else each["response"]["body"]["code"] for each in bad}
+    assert codes <= {"batch_cancelled", "model_failed"}
+    assert how == "failed" or "model_failed" not in codes
+
+
 def test_a_batch_whose_window_is_over_expires(client: FlaskClient, worker: Any, coordinator: Coordinator):
     lines = [line(f"r{n}") for n in range(9)]
     batch = create(client, upload(client, jsonl(*lines)).json["id"], completion_window="1s").json["id"]
