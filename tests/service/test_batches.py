@@ -477,6 +477,33 @@ def test_a_batch_whose_input_has_vanished_fails(client: FlaskClient, worker: Any
     assert (found["status"], found["errors"]["data"][0]["code"]) == ("failed", "input_file_missing")
 
 
+def test_a_batch_that_fails_on_its_way_leaves_no_jobs(
+    client: FlaskClient, worker: Any, coordinator: Coordinator, settings: Settings
+):
+    file = upload(client, jsonl(*(line(f"r{n}") for n in range(40)))).json["id"]
+    batch = create(client, file).json["id"]
+    turned(coordinator, lambda: worker.jobs.waiting() == 4)
+    (Path(settings.files) / file / "whole").unlink()
+    worker.succeed(worker.jobs.claim("worker-hand", _limits()).claims[0])
+    found = ended(client, coordinator, batch)
+    assert (found["status"], found["errors"]["data"][0]["code"]) == ("failed", "input_file_missing")
+    assert client.get("/v1/explanations").json["jobs"] == []
+
+
+def test_a_batch_that_breaks_and_is_another_coordinators_by_then_is_let_go(
+    client: FlaskClient, worker: Any, coordinator: Coordinator, settings: Settings
+):
+    file = upload(client, jsonl(*(line(f"r{n}") for n in range(4)))).json["id"]
+    batch = create(client, file).json["id"]
+    turned(coordinator, lambda: worker.jobs.waiting() == 1)
+    worker.succeed(worker.jobs.claim("worker-hand", _limits()).claims[0])
+    (Path(settings.files) / file / "whole").unlink()
+    worker.redis.hincrby(f"{{explainery}}:batch:{batch}", "fence", 1)
+    for drive in coordinator._drives:
+        coordinator._drives[drive] = None  # it looks again
+    turned(coordinator, lambda: not coordinator._drives)
+
+
 def _limits() -> Any:
     from explainery.store.jobs import Limits
 
