@@ -116,6 +116,7 @@ def test_files_are_listed_in_pages(client: FlaskClient):
         ({"content": b"\x00\x01", "name": "rows.bin"}, "invalid_file", 422),
         ({"content": b"no parquet", "name": "rows.parquet"}, "invalid_file", 422),
         ({"content": b"{" * (2**16 + 1)}, "payload_too_large", 413),
+        ({f"more{n}": "" for n in range(40)}, "invalid_file", 422),
         ({"expires_after[seconds]": "5", "expires_after[anchor]": "created_at"}, "invalid_file", 422),
     ],
 )
@@ -126,6 +127,20 @@ def test_what_is_no_file_is_refused_and_leaves_nothing(
     assert (said.status_code, said.json["code"]) == (answer, code)
     assert not [path for path in Path(settings.files).rglob("*") if path.is_file()]
     assert client.get("/v1/files").json["data"] == []
+
+
+def test_only_the_file_may_be_long(guarded: Any):
+    client = guarded.client(app=guarded.serve(max_file_bytes=2**23))
+    text = jsonl(line("a", more="x" * 2**21))
+
+    def said(more: bytes) -> Any:
+        parts = {b'name="purpose"': b"batch", b'name="more"': more, b'name="file"; filename="in.jsonl"': text}
+        body = b"".join(b"--b\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % each for each in parts.items())
+        return client.post("/v1/files", data=body + b"--b--\r\n", content_type="multipart/form-data; boundary=b")
+
+    assert said(b"x" * 2**10).json["bytes"] == len(text)
+    long = said(b"x" * 2**20)  # which would lie in memory
+    assert (long.status_code, long.json["code"]) == (422, "invalid_file")
 
 
 def test_a_body_without_a_file_is_refused(client: FlaskClient):
