@@ -365,6 +365,7 @@ def _comparison_result() -> dict[str, Any]:
         "reason": {"type": ["string", "null"]},
         "mean": agreement,
         "rows": _list(agreement),
+        "other_targets": _list({"type": "integer"}),
         "worst": _list(_object({**place, "values": NUMBERS, "shares": NUMBERS})),
     }
     variant = {
