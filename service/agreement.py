@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_NUMBERS = 2**22
 """Attributions of one result that are compared: half a second's work."""
 SETTLED = 1e-6
-"""Values that differ by less than this share of the row's largest are as large as each other: models compute in single precision."""
+"""Values that differ by less than this share of the largest are as large as each other: models compute in single precision."""
 WORST = 5
 """Places of the largest disagreement that are told for each pair."""
 
