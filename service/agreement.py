@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explainery.contract.errors import PayloadTooLarge
-from explainery.contract.result import Explanation, Result
+from explainery.contract.result import Explanation, Result, Target
 from explainery.contract.tensors import own_part
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_NUMBERS = 2**22
 """Attributions of one result that are compared: half a second's work."""
+SETTLED = 1e-6
+"""Values that differ by less than this share of the largest are as large as each other: models compute in single precision."""
 WORST = 5
 """Places of the largest disagreement that are told for each pair."""
 
@@ -71,19 +73,60 @@ def _pair(variants: Sequence[Explained], flat: list[list[Floats]], first: int, s
         return {**named, "comparable": False, "reason": "They have no attributions."}
     rows = [agreement(a, b, top) for a, b in zip(flat[first], flat[second], strict=True)]
     means = {name: mean([row[name] for row in rows]) for name in ("rank_correlation", "top_overlap", "sign_agreement")}
-    pairs = zip(flat[first], flat[second], strict=True)
-    return {**named, "comparable": True, "reason": None, "mean": means, "rows": rows, "worst": _worst(one, list(pairs))}
+    pairs = list(zip(flat[first], flat[second], strict=True))
+    found = {"mean": means, "rows": rows, "worst": _worst(one, pairs), "other_targets": _other_targets(one, other)}
+    return {**named, "comparable": True, "reason": None, **found}
+
+
+def _other_targets(one: Explained, other: Explained) -> list[int]:
+    """The rows of which the two explain different outputs: "predicted" is what each model predicts."""
+    pairs = zip(one.result.explanations, other.result.explanations, strict=True)
+    return [row for row, (a, b) in enumerate(pairs) if not _same_target(a.target, b.target)]
+
+
+def _same_target(one: Target, other: Target) -> bool:
+    """Whether two targets mean the same: by their labels where both have one, else by their numbers."""
+    labels = one.label, other.label
+    return one.index == other.index if None in labels else labels[0] == labels[1]
 
 
 def agreement(one: Floats, other: Floats, top: int) -> dict[str, float | None]:
-    """Of one row: Spearman's correlation (None where one is flat), the overlap of what is largest, the share of equal signs."""
-    count = min(top, len(one))
-    largest = [set(np.argsort(-np.abs(each), kind="stable")[:count].tolist()) for each in (one, other)]
+    """Of one row: Spearman's correlation (None where one is flat), the overlap of what is largest, the share of equal signs.
+
+    What differs by rounding alone is a tie, and what is zero but for rounding has no sign.
+    """
+    one, other = _settled(one), _settled(other)
     return {
         "rank_correlation": correlation(ranks(one), ranks(other)),
-        "top_overlap": len(largest[0] & largest[1]) / max(count, 1),
+        "top_overlap": _overlap(np.abs(one), np.abs(other), top),
         "sign_agreement": float(np.mean(np.sign(one) == np.sign(other))) if len(one) else None,
     }
+
+
+def _settled(values: Floats) -> Floats:
+    """The values in steps of `SETTLED` of the largest."""
+    largest = float(np.abs(values).max(initial=0.0))
+    return np.asarray(np.rint(values / (SETTLED * largest))) if largest > 0 else np.zeros(values.shape)
+
+
+def _overlap(one: Floats, other: Floats, top: int) -> float | None:
+    """The share of the `top` largest sizes that both have; None where nothing is larger than zero.
+
+    Zeros are never among the largest, and of those that are as large as the last of them each has its part of a place.
+    """
+    count = min(top, max(int(np.count_nonzero(one)), int(np.count_nonzero(other))))
+    if not count:
+        return None
+    return float(np.minimum(_places(one, count), _places(other, count)).sum() / count)
+
+
+def _places(sizes: Floats, count: int) -> Floats:
+    """How much of one of the first `count` places each size has, 0 to 1."""
+    last = float(np.sort(sizes)[-count])
+    if last == 0:
+        return np.asarray(sizes > 0).astype(np.float64)
+    sure, tied = sizes > last, sizes == last
+    return np.asarray(np.where(tied, (count - sure.sum()) / tied.sum(), sure))
 
 
 def ranks(values: Floats) -> Floats:

@@ -23,6 +23,8 @@ FRAME_BYTES = 4096
 """What a body may hold beside its file, so that a file that just fits is not refused for it."""
 LEAST_S, MOST_S = 3600, 366 * 86400
 NAME_LENGTH = 255
+MOST_PARTS, FIELD_BYTES = 32, 2**19
+"""What is read into memory beside the file: its fields and their headers. More than the parser reads at once."""
 
 
 @dataclass(eq=False)
@@ -35,7 +37,7 @@ class _Sink:
     taken: bool = False
 
     def write(self, block: bytes) -> int:
-        self.begins = self.begins or bytes(block[:4])
+        self.begins += bytes(block[: 4 - len(self.begins)])
         self.size += len(block)
         self.stream.write(block)
         return len(block)
@@ -71,11 +73,17 @@ def _parsed(request: Request, sink: _Sink) -> tuple[Any, str]:
 
     limit = request.max_content_length
     factory: Any = open_part  # called with names alone
-    parser = FormDataParser(stream_factory=factory, max_content_length=limit, max_form_parts=32, silent=False)
+    parser = FormDataParser(
+        stream_factory=factory,
+        max_form_memory_size=FIELD_BYTES,
+        max_content_length=limit,
+        max_form_parts=MOST_PARTS,
+        silent=False,
+    )
     try:
         parsed = parser.parse(request.stream, request.mimetype, request.content_length, request.mimetype_params)
     except RequestEntityTooLarge:
-        raise
+        raise fault(InvalidFile, "file", "must be the only part that is long, and one of a few") from None
     except ValueError:
         raise MalformedBody("The body is not multipart/form-data.") from None
     _, form, found = parsed

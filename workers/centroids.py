@@ -11,17 +11,19 @@ from workers.draws import generator
 from workers.questions import Floats
 
 ITERATIONS = 100
+ROUNDING = 1e-12
+"""A spread below this share of the largest value is none: the standard deviation of a constant 0.1 is 1e-17, and not 0."""
 
 
 def spread(rows: Floats) -> Floats:
-    """The standard deviation of each feature, 1 where it does not vary, [features]."""
+    """The standard deviation of each feature, infinite where it does not vary and so tells no rows apart, [features]."""
     found = rows.std(axis=0)
-    return np.where(found > 0, found, 1.0)
+    return np.where(found > ROUNDING * np.abs(rows).max(axis=0), found, np.inf)
 
 
 def centroids(rows: Floats, count: int, seed: int) -> tuple[Floats, Floats]:
     """At most `count` centroids [centroids, features] of rows [rows, features], and the share of the rows that each is for."""
-    points = rows / spread(rows)
+    points = (rows - rows.mean(axis=0)) / spread(rows)
     centres = _chosen(points, count, seed)
     nearest = _nearest(points, centres)
     for _ in range(ITERATIONS):

@@ -69,6 +69,8 @@ def _pair(pair: dict[str, Any]) -> tuple[str, ...]:
     figures = ("rank_correlation", "top_overlap", "sign_agreement")
     worst = next(iter(pair["worst"]), None)
     where = "-" if worst is None else f"row {worst['row']}: {worst['feature'] or worst['input'] + str(worst['index'])}"
+    if others := pair.get("other_targets"):
+        where += f"; {len(others)} of {len(pair['rows'])} rows explain other outputs"
     return name, *(_figure(pair["mean"][figure]) for figure in figures), where
 
 

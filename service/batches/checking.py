@@ -11,8 +11,8 @@ from typing import Any
 from explainery.contract.batches import BatchFault
 from service.batches.lines import Reader, UnusableInput
 
-STRIDE = 2000
-"""Lines between two moments at which the reader may do something else."""
+STRIDE, STRIDE_BYTES = 2000, 4 * 2**20
+"""Most lines and bytes between two moments at which the reader may do something else: keep its leases, for one."""
 
 
 _DUPLICATE = UnusableInput("duplicate_custom_id", "A line before has the same custom_id.", "custom_id")
@@ -38,14 +38,15 @@ class Names:
 
 def check(reader: Reader, stream: Any) -> Iterator[int | BatchFault]:
     """Read all; gives how many lines there are so far, every so often and at the end, or the fault at which it stops."""
-    count = 0
+    count = looked_up = 0
     with closing(Names()) as names:
         try:
-            for _, line in reader.read(stream, 0, 0):
+            for position, line in reader.read(stream, 0, 0):
                 count += 1
                 if not names.new(line.custom_id):
                     raise _DUPLICATE
-                if count % STRIDE == 0:
+                if count % STRIDE == 0 or position - looked_up >= STRIDE_BYTES:
+                    looked_up = position
                     yield count
         except UnusableInput as fault:
             at = count if fault.code == "duplicate_custom_id" else count + 1

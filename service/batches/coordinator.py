@@ -149,7 +149,10 @@ class Coordinator:
         self._broken[lease.batch] += 1
         if drive is not None and (isinstance(error, FileNotFound) or self._broken[lease.batch] >= TRIES):
             told = ("input_file_missing", "The input file is not there any more.")
-            drive.fail(*(told if isinstance(error, FileNotFound) else ("internal_error", "Something went wrong on our side.")))
+            with contextlib.suppress(LeaseLost):  # then it is another's, and its to fail
+                drive.fail(
+                    *(told if isinstance(error, FileNotFound) else ("internal_error", "Something went wrong on our side."))
+                )
             del self._drives[lease]
 
     def _desk(self, tenant: str) -> Desk:

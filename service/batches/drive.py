@@ -6,6 +6,7 @@ over knows every job that may be about, admits those anew that are not there, an
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -92,8 +93,10 @@ class Drive:
         return moved
 
     def fail(self, code: str, message: str) -> None:
-        """Give the batch up: what it needs is not there, or we break on it. Raises LeaseLost."""
+        """Give the batch up: what it needs is not there, or we break on it. Its jobs are cancelled then. Raises LeaseLost."""
         self._end("failed", BatchFaults(data=[BatchFault(code=code, message=message)]))
+        for chunk in self._chunks:
+            self._forget(chunk.jobs)
 
     # --- before it begins
 
@@ -158,15 +161,23 @@ class Drive:
             return
         for chunk in self._chunks:
             for job_id in [each for each in chunk.jobs if each not in self._ended]:
-                try:
-                    _, ring = self._tools.jobs.cancel(job_id)
-                    self._tools.bell.ring(ring)
-                except JobEnded:
-                    self._ended.add(job_id)  # it has its answer
-                    continue
-                except (JobNotFound, JobGone):
-                    pass
-                chunk.refuse(job_id, why)
+                self._give_up(chunk, job_id, why)
+
+    def _give_up(self, chunk: Chunk, job_id: str, why: str) -> None:
+        """Cancel a job. One that has its answer keeps it; one that ended otherwise says so itself."""
+        try:
+            _, ring = self._tools.jobs.cancel(job_id)
+            self._tools.bell.ring(ring)
+        except JobEnded as error:
+            if error.state == JobState.SUCCEEDED:
+                self._ended.add(job_id)
+                return
+            with contextlib.suppress(JobNotFound, JobGone):
+                self._failed(chunk, self._tools.jobs.get(job_id))
+                return
+        except (JobNotFound, JobGone):
+            pass
+        chunk.refuse(job_id, why)
 
     def _plan(self) -> bool:
         """Take the next lines in hand, as long as few are."""

@@ -116,6 +116,7 @@ def test_files_are_listed_in_pages(client: FlaskClient):
         ({"content": b"\x00\x01", "name": "rows.bin"}, "invalid_file", 422),
         ({"content": b"no parquet", "name": "rows.parquet"}, "invalid_file", 422),
         ({"content": b"{" * (2**16 + 1)}, "payload_too_large", 413),
+        ({f"more{n}": "" for n in range(40)}, "invalid_file", 422),
         ({"expires_after[seconds]": "5", "expires_after[anchor]": "created_at"}, "invalid_file", 422),
     ],
 )
@@ -126,6 +127,20 @@ def test_what_is_no_file_is_refused_and_leaves_nothing(
     assert (said.status_code, said.json["code"]) == (answer, code)
     assert not [path for path in Path(settings.files).rglob("*") if path.is_file()]
     assert client.get("/v1/files").json["data"] == []
+
+
+def test_only_the_file_may_be_long(guarded: Any):
+    client = guarded.client(app=guarded.serve(max_file_bytes=2**23))
+    text = jsonl(line("a", more="x" * 2**21))
+
+    def said(more: bytes) -> Any:
+        parts = {b'name="purpose"': b"batch", b'name="more"': more, b'name="file"; filename="in.jsonl"': text}
+        body = b"".join(b"--b\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % each for each in parts.items())
+        return client.post("/v1/files", data=body + b"--b--\r\n", content_type="multipart/form-data; boundary=b")
+
+    assert said(b"x" * 2**10).json["bytes"] == len(text)
+    long = said(b"x" * 2**20)  # which would lie in memory
+    assert (long.status_code, long.json["code"]) == (422, "invalid_file")
 
 
 def test_a_body_without_a_file_is_refused(client: FlaskClient):
@@ -216,6 +231,28 @@ def test_a_cancelled_batch_keeps_what_is_done_and_says_of_the_rest_that_it_was_n
     assert found["request_counts"] == {"total": 40, "completed": len(good), "failed": len(bad)}
     assert client.post(f"/v1/batches/{batch}/cancel").json["code"] == "batch_ended"
     assert client.get("/v1/explanations?status=queued").json["jobs"] == []
+
+
+@pytest.mark.parametrize("how", ["failed", "canceled"])
+def test_a_cancelled_batch_ends_though_jobs_of_it_have_ended_without_an_answer(
+    client: FlaskClient, worker: Any, coordinator: Coordinator, how: str
+):
+    lines = [line(f"r{n}") for n in range(8)]
+    batch = create(client, upload(client, jsonl(*lines)).json["id"]).json["id"]
+    turned(coordinator, lambda: worker.jobs.waiting() == 2)
+    for claim in worker.jobs.claim("worker-hand", _limits()).claims:
+        if how == "failed":
+            worker.fail(claim)
+        else:  # by a coordinator that was killed then
+            worker.jobs.cancel(claim.spec.id)
+    client.post(f"/v1/batches/{batch}/cancel")
+    found = ended(client, coordinator, batch)
+    assert (found["status"], found["request_counts"]) == ("cancelled", {"total": 8, "completed": 0, "failed": 8})
+    bad = content(client, found["error_file_id"])
+    assert [each["custom_id"] for each in bad] == [f"r{n}" for n in range(8)]
+    codes = {each["error"]["code"] if each["error"] else each["response"]["body"]["code"] for each in bad}
+    assert codes <= {"batch_cancelled", "model_failed"}
+    assert how == "failed" or "model_failed" not in codes
 
 
 def test_a_batch_whose_window_is_over_expires(client: FlaskClient, worker: Any, coordinator: Coordinator):
@@ -453,6 +490,33 @@ def test_a_batch_whose_input_has_vanished_fails(client: FlaskClient, worker: Any
     (Path(settings.files) / file / "whole").unlink()
     found = ended(client, coordinator, batch)
     assert (found["status"], found["errors"]["data"][0]["code"]) == ("failed", "input_file_missing")
+
+
+def test_a_batch_that_fails_on_its_way_leaves_no_jobs(
+    client: FlaskClient, worker: Any, coordinator: Coordinator, settings: Settings
+):
+    file = upload(client, jsonl(*(line(f"r{n}") for n in range(40)))).json["id"]
+    batch = create(client, file).json["id"]
+    turned(coordinator, lambda: worker.jobs.waiting() == 4)
+    (Path(settings.files) / file / "whole").unlink()
+    worker.succeed(worker.jobs.claim("worker-hand", _limits()).claims[0])
+    found = ended(client, coordinator, batch)
+    assert (found["status"], found["errors"]["data"][0]["code"]) == ("failed", "input_file_missing")
+    assert client.get("/v1/explanations").json["jobs"] == []
+
+
+def test_a_batch_that_breaks_and_is_another_coordinators_by_then_is_let_go(
+    client: FlaskClient, worker: Any, coordinator: Coordinator, settings: Settings
+):
+    file = upload(client, jsonl(*(line(f"r{n}") for n in range(4)))).json["id"]
+    batch = create(client, file).json["id"]
+    turned(coordinator, lambda: worker.jobs.waiting() == 1)
+    worker.succeed(worker.jobs.claim("worker-hand", _limits()).claims[0])
+    (Path(settings.files) / file / "whole").unlink()
+    worker.redis.hincrby(f"{{explainery}}:batch:{batch}", "fence", 1)
+    for drive in coordinator._drives:
+        coordinator._drives[drive] = None  # it looks again
+    turned(coordinator, lambda: not coordinator._drives)
 
 
 def _limits() -> Any:

@@ -99,6 +99,26 @@ def test_ties_are_not_broken_by_the_order_of_the_rows() -> None:
     assert 4 <= (chosen[1] < 50).sum() <= 16
 
 
+@pytest.mark.parametrize("constant", [0.1, 1e9 / 3, 0.0])
+def test_a_feature_that_does_not_vary_hides_no_other(constant: float) -> None:
+    """Rounding gives a column of 0.1 a standard deviation of 1e-17: in units of that all else would be nothing."""
+    plain = np.concatenate([RNG.normal(size=(40, 1)) * 0.1 + at for at in (0, 5, 9)])
+    beside = np.column_stack([plain, np.full(len(plain), constant)])
+    labels = Partition({"input": np.arange(2)})
+    near = neighbours_of(7, {"input": np.array([4.8, 0.7])}, {"input": beside}, labels, 0).of(np.ones((1, 2), dtype=bool))
+    wanted = np.argsort(np.abs(plain[:, 0] - 4.8))[:7]
+    np.testing.assert_array_equal(np.sort(near[0]), np.sort(wanted))
+    found, shares = centroids(beside, 3, 0)
+    np.testing.assert_allclose(np.sort(found[:, 0]), [0, 5, 9], atol=0.1)
+    np.testing.assert_allclose(shares, 1 / 3)
+
+
+def test_centroids_of_large_numbers_that_differ_little() -> None:
+    rows = np.concatenate([RNG.normal(size=(30, 2)) * 0.1 + at for at in ([0, 0], [5, 9], [9, 0])])
+    _, shares = centroids(rows + 1e9, 3, 0)
+    np.testing.assert_allclose(shares, 1 / 3)
+
+
 def test_centroids_stand_for_their_rows() -> None:
     groups = np.concatenate([RNG.normal(size=(30, 3)) * 0.1 + at for at in ([0, 0, 0], [5, 0, 9], [9, 9, 0])])
     found, shares = centroids(np.concatenate([groups, groups[:30]]), 3, 0)

@@ -24,6 +24,7 @@ PAIR = structure(
         "reason": TEXT_OR_NULL,
         "mean": AGREEMENT,
         "rows": array(AGREEMENT),
+        "other_targets": array(WHOLE),
         "worst": array(PLACE),
     }
 )

@@ -109,6 +109,17 @@ def test_checking_counts_and_finds_what_comes_twice():
     assert (fault.code, fault.line, fault.param) == ("duplicate_custom_id", 8, "custom_id")
 
 
+def test_checking_looks_up_after_a_few_megabytes_however_few_lines_they_are():
+    stream = io.BytesIO(
+        b"".join(
+            b'{"custom_id": "%d", "method": "POST", "url": "/v1/explanations", "body": "%s"}\n' % (n, b"x" * 2**20)
+            for n in range(12)
+        )
+    )
+    places = [stream.tell() for _ in check(JsonLines(), stream)]
+    assert max(b - a for a, b in zip([0, *places], places, strict=False)) < 6 * 2**20
+
+
 def test_checking_holds_no_file_and_no_names_in_memory(tmp_path: Path):
     path = tmp_path / "many.jsonl"
     with path.open("wb") as file:

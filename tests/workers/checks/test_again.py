@@ -82,6 +82,14 @@ def test_rank_correlation_leaves_out_what_is_zero_in_both() -> None:
     assert rank_correlation(np.zeros(6), np.zeros(6)) is None
 
 
+def test_rounding_has_no_rank() -> None:
+    """Forty features that do nothing, but for rounding: what the others say decides."""
+    draws = np.random.default_rng(0).normal(size=(2, 40)) * 1e-16
+    one, other = (np.concatenate([[5.0, 3.0, 2.0, 1.0], noise]) for noise in draws)
+    assert rank_correlation(one, other) == pytest.approx(1.0)
+    assert rank_correlation(one, other[[1, 0, *range(2, 44)]]) == pytest.approx(0.8)
+
+
 def test_correlation_of_a_constant_is_none() -> None:
     assert correlation(np.ones(3), np.arange(3.0)) is None
     assert correlation(np.arange(3.0), 5 - 2 * np.arange(3.0)) == pytest.approx(-1.0)
