@@ -17,6 +17,7 @@ from explainery.contract.result import Result
 from explainery.contract.webhooks import Delivery, RotateRequest, Webhook, WebhookRequest
 from service.examples import body_examples, path_example
 from service.links import links_of
+from service.parts import parts
 from service.statuses import CALLERS, PHRASES, refusals
 
 REF = "#/components/schemas/"
@@ -132,7 +133,7 @@ SCHEMES = {
         "description": "An API key.",
     },
 }
-"""How callers show who they are. Where EXPLAINERY_AUTH is off nobody is asked."""
+"""How callers show who they are. Where EXPLAINERY_AUTH is off nobody is asked, and the document says so."""
 OPEN_OPERATIONS = {"get_health", "get_readiness", "get_liveness_v1", "get_live_v2", "get_ready_v2"}
 """Those that never ask."""
 BODIES = {
@@ -197,7 +198,8 @@ def document(spec: Any) -> Any:
     _as_the_wire_writes(schemas)
     spec["tags"] = [{"name": name} for name in dict.fromkeys(tag["name"] for tag in spec["tags"])]
     spec["components"] = {"schemas": schemas, "responses": {"Problem": _problem_response()}, "securitySchemes": SCHEMES}
-    spec["security"] = [{}, *({name: []} for name in SCHEMES)]
+    asked = bool(parts().settings.credentials)
+    spec["security"] = [*([] if asked else [{}]), *({name: []} for name in SCHEMES)]
     for path, verb, operation in ((path, *each) for path, verbs in spec["paths"].items() for each in verbs.items()):
         if "operationId" not in operation:
             continue
