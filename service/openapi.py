@@ -105,6 +105,15 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
         {"name": "purpose", "in": "query", "schema": {"type": "string", "enum": ["batch", "batch_output"]}},
         {"name": "order", "in": "query", "schema": {"type": "string", "enum": ["asc", "desc"], "default": "desc"}},
     ],
+    "get_file_content": [
+        {
+            "name": "Range",
+            "in": "header",
+            "schema": TEXT,
+            "description": "Some of the bytes: `bytes=0-999`, `1000-`, `-500`.",
+        },
+        {"name": "If-Range", "in": "header", "schema": TEXT, "description": "The ETag of what the client has some of."},
+    ],
     "create_batch": [SUBMITTED[0]],
     "list_batches": [
         {"name": "after", "in": "query", "schema": TEXT, "description": "The last id of the page before."},
@@ -174,8 +183,9 @@ def infer_answers(json: str, binary: str) -> dict[Any, Any]:
 
 
 def content_answers() -> dict[Any, Any]:
-    """The responses of a file's content: its bytes."""
-    return {200: {"description": "The bytes.", "content": {"application/octet-stream": {}}}}
+    """The responses of a file's content: its bytes, or some of them."""
+    content: dict[str, Any] = {"application/octet-stream": {}}
+    return {200: {"description": "The bytes.", "content": content}, 206: {"description": "Some of them.", "content": content}}
 
 
 def stream_answers() -> dict[Any, Any]:

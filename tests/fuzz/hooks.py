@@ -65,7 +65,7 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """Plant canaries."""
     for name, value in HEADERS.items():
         case.headers.setdefault(name, value)
-    if KEYS and (chance := _draw.random()) < 0.3:
+    if KEYS and case.headers.get(SHOWS) == f"Bearer {KEYS[0]}" and (chance := _draw.random()) < 0.3:
         case.headers[SHOWS] = f"Bearer {STRANGER if chance < 0.03 else KEYS[1]}"
     if case.method == "POST" and _draw.random() < 0.2:
         case.headers["Idempotency-Key"] = f"{CANARY}-{_draw.random()}"
