@@ -40,8 +40,8 @@ chaos: $(READY) ## 20 long runs in which everything is killed, as a table (RUNS=
 soak: $(READY)  ## ten minutes of mixed load, and whether memory or keys grow (MINUTES=1: shorter)
 	$(BIN)/python -m benchmarks.soak $(MINUTES)
 
-fuzz: $(READY)  ## ten minutes of requests made up from the document, and whether anything answers or logs what it must not (MINUTES=1)
-	PYTHONPATH=tests/support $(BIN)/python tests/fuzz/fuzzing.py $(or $(MINUTES),10) .fuzz
+fuzz: $(READY)  ## ten minutes of made-up requests, and ten more where keys are asked for; what is answered and logged that must not be (MINUTES=1, FORMS=keys)
+	FORMS="$(or $(FORMS),open keys)" PYTHONPATH=tests/support $(BIN)/python tests/fuzz/fuzzing.py $(or $(MINUTES),10) .fuzz
 
 zoo: $(READY)   ## make a hundred ONNX files and measure their gradients, as a table (ARGS=vit: only names with that in them)
 	PYTHONPATH=tests $(BIN)/python -m zoo.measure $(ARGS)

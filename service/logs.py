@@ -46,7 +46,8 @@ def logging_config(settings: Settings) -> dict[str, Any]:
         "root": {"level": level, "handlers": ["json"]},
         "loggers": {
             LOGGER: {"level": level, "handlers": ["plain"], "propagate": False},
-            "gunicorn.error": {"level": level, "handlers": ["json"], "propagate": False},
+            # its debug lines are paths, and a path may name what a client chose
+            "gunicorn.error": {"level": "INFO" if level == "DEBUG" else level, "handlers": ["json"], "propagate": False},
         },
     }
 

@@ -49,6 +49,7 @@ STATUSES: dict[type[ExplaineryError], int] = {
     errors.AnswersGone: 410,
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,
+    errors.RangeNotSatisfiable: 416,
     errors.RequestRefused: 422,
     errors.FiguresUnavailable: 501,
     errors.DrawingBusy: 503,
@@ -133,6 +134,8 @@ def _explainery_problem(error: ExplaineryError) -> Response:
         answer.headers["Location"] = more["job"]
     if isinstance(error, errors.QueueFull | errors.QuotaExceeded):
         answer.headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, errors.RangeNotSatisfiable):
+        answer.headers["Content-Range"] = f"bytes */{error.size}"
     if isinstance(error, errors.Unauthenticated):
         answer.headers["WWW-Authenticate"] = CHALLENGE + (', error="invalid_token"' if error.given else "")
     return answer

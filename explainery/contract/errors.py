@@ -327,6 +327,16 @@ class FileNotFound(ExplaineryError):
     code = "file_not_found"
 
 
+class RangeNotSatisfiable(ExplaineryError):
+    """A range of a file begins behind its end. `size`: how many bytes it has."""
+
+    code = "range_not_satisfiable"
+
+    def __init__(self, detail: str, size: int) -> None:
+        super().__init__(detail)
+        self.size = size
+
+
 class FileInUse(ExplaineryError):
     """A batch that has not ended reads the file."""
 

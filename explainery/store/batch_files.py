@@ -48,11 +48,20 @@ class BatchFiles:
         with stream:
             yield stream
 
-    def blocks(self, file: str, parts: Sequence[str]) -> Iterator[bytes]:
-        """The bytes of a file, its parts one after another."""
-        for part in parts:
+    def blocks(self, file: str, parts: Sequence[tuple[str, int]], first: int = 0, count: int | None = None) -> Iterator[bytes]:
+        """The bytes of a file from `first` on, its parts (name and size) one after another. `count`: so many, None for all."""
+        left = sum(size for _, size in parts) if count is None else count
+        for part, size in parts:
+            if first >= size:
+                first -= size  # nothing of this part is asked for, so it is not opened
+                continue
+            if left <= 0:
+                return
             with self.reading(file, part) as stream:
-                while block := stream.read(BLOCK_BYTES):
+                stream.seek(first)
+                first = 0
+                while left > 0 and (block := stream.read(min(BLOCK_BYTES, left))):
+                    left -= len(block)
                     yield block
 
     def drop(self, file: str, part: str) -> None:

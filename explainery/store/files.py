@@ -102,12 +102,13 @@ class FileStore:
         return page_of(self._redis, key("files", tenant), after, limit, read, oldest_first=oldest_first)
 
     @store_errors()
-    def content(self, tenant: str, file: str) -> tuple[int, Iterator[bytes]]:
-        """How many bytes a file has, and they. Raises FileNotFound."""
+    def content(self, tenant: str, file: str, first: int = 0, count: int | None = None) -> Iterator[bytes]:
+        """The bytes of a file from `first` on, `count` of them or all. Raises FileNotFound."""
         record = self._record(tenant, file)
         named: Any = self._redis.lrange(key("parts", file), 0, -1)
-        parts = [part.decode().rpartition(" ")[0] for part in named] or [WHOLE]
-        return int(record[b"bytes"]), self.bytes.blocks(file, parts)
+        pairs = [part.decode().rpartition(" ") for part in named]
+        parts = [(name, int(size)) for name, _, size in pairs] or [(WHOLE, int(record[b"bytes"]))]
+        return self.bytes.blocks(file, parts, first, count)
 
     @store_errors()
     def delete(self, tenant: str, file: str) -> None:

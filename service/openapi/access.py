@@ -1,4 +1,4 @@
-"""How callers show who they are. Where EXPLAINERY_AUTH is off nobody is asked."""
+"""How callers show who they are. Where EXPLAINERY_AUTH is off nobody is asked, and the document says so."""
 
 from __future__ import annotations
 
@@ -17,3 +17,8 @@ SCHEMES = {
 }
 OPEN_OPERATIONS = {"get_health", "get_readiness", "get_liveness_v1", "get_live_v2", "get_ready_v2"}
 """Those that never ask."""
+
+
+def ways_in(*, asked: bool) -> list[dict[str, list[str]]]:
+    """The document's `security`. `asked`: whether callers must show who they are."""
+    return [*([] if asked else [{}]), *({name: []} for name in SCHEMES)]

@@ -32,8 +32,9 @@ def infer_answers(json: str, binary: str) -> Answers:
 
 
 def content_answers() -> Answers:
-    """The responses of a file's content: its bytes."""
-    return {200: {"description": "The bytes.", "content": {"application/octet-stream": {}}}}
+    """The responses of a file's content: its bytes, or some of them."""
+    content: dict[str, Any] = {"application/octet-stream": {}}
+    return {200: {"description": "The bytes.", "content": content}, 206: {"description": "Some of them.", "content": content}}
 
 
 def stream_answers() -> Answers:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from service.openapi.access import OPEN_OPERATIONS, SCHEMES
+from service.openapi.access import OPEN_OPERATIONS, SCHEMES, ways_in
 from service.openapi.bodies import body_of
 from service.openapi.examples import path_example
 from service.openapi.links import links_of
 from service.openapi.parameters import PARAMETERS
 from service.openapi.refusals import PROBLEM, refusals_of
 from service.openapi.schemas.every import every_schema
+from service.parts import parts
 
 
 def document(spec: Any) -> Any:
     """Complete APIFlask's document: schemas, bodies, headers, and the one problem shape of every error."""
     spec["tags"] = [{"name": name} for name in dict.fromkeys(tag["name"] for tag in spec["tags"])]
     spec["components"] = {"schemas": every_schema(), "responses": {"Problem": PROBLEM}, "securitySchemes": SCHEMES}
-    spec["security"] = [{}, *({name: []} for name in SCHEMES)]
+    spec["security"] = ways_in(asked=parts().settings.credentials)
     for path, verb, operation in _operations(spec):
         name = operation["operationId"]
         operation["operationId"] = name + "_of_version" * ("{version}" in path) + "_by_put" * (verb == "put")

@@ -73,6 +73,10 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
         query("purpose", choice("batch", "batch_output")),
         query("order", choice("asc", "desc", default="desc")),
     ),
+    "get_file_content": (
+        header("Range", TEXT, "Some of the bytes: `bytes=0-999`, `1000-`, `-500`."),
+        header("If-Range", TEXT, "The ETag of what the client has some of."),
+    ),
     "create_batch": (IDEMPOTENCY_KEY,),
     "list_batches": (AFTER, query("limit", whole(1, 100, 20))),
     "list_explanations": (

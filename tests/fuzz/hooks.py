@@ -2,6 +2,9 @@
 
 A canary is planted in inputs, keys and headers. Error bodies that hold one are written to the file that EXPLAINERY_FUZZ_FOUND
 names; how many answers there were, to that name with `.count`.
+
+Where the service asks for keys, schemathesis shows one of a submitter. EXPLAINERY_FUZZ_KEYS names that and an operator's, which
+are canaries then. Some requests show the operator's, some one that was never made; who is let in is looked at here.
 """
 
 from __future__ import annotations
@@ -19,18 +22,42 @@ CANARY = "canary7f3a91"
 """What no log and no error body may hold."""
 NUMBER = 918273.6450912
 """A canary among numbers."""
-SAID = re.compile(f"{CANARY}|{NUMBER}")
-HEADERS = {
+KEYS = tuple(os.environ.get("EXPLAINERY_FUZZ_KEYS", "").split())
+SAID = re.compile("|".join([CANARY, str(NUMBER), *(re.escape(key.rpartition("_")[2]) for key in KEYS)]))
+STRANGER = f"exk_{CANARY:0<12.12}_{CANARY:A<43}"
+"""In the form of a key, and none."""
+OPEN = ("/healthz", "/readyz", "/", "/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready")
+UNREAD = (400, 414, 431)
+"""What the server cannot read it refuses before it looks for a key."""
+BEARERS = {
     "Authorization": f"Bearer {CANARY}-token",
     "X-Api-Key": f"{CANARY}-key",
+}
+"""Where nobody is asked: they must be neither looked at nor repeated."""
+HEADERS = {
+    **({} if KEYS else BEARERS),
     "Cookie": f"session={CANARY}",
     "User-Agent": f"{CANARY}-agent",
     "X-Request-Id": f"{CANARY} id\ttold",
     "Traceparent": f"{CANARY}-trace",
 }
+SHOWS = "Authorization"
 MODELS = ("credit-score", "interaction", "credit-score@1")
 FOUND = Path(os.environ["EXPLAINERY_FUZZ_FOUND"])
 _draw = random.Random(7)
+
+
+if KEYS:
+
+    @schemathesis.auth()
+    class Submitter:
+        """Shows the submitter's key. Schemathesis knows of it, and asks without one, and with wrong ones, too."""
+
+        def get(self, case: Any, context: Any) -> str:
+            return KEYS[0]
+
+        def set(self, case: Any, data: str, context: Any) -> None:
+            case.headers[SHOWS] = f"Bearer {data}"
 
 
 @schemathesis.hook
@@ -38,6 +65,8 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """Plant canaries."""
     for name, value in HEADERS.items():
         case.headers.setdefault(name, value)
+    if KEYS and case.headers.get(SHOWS) == f"Bearer {KEYS[0]}" and (chance := _draw.random()) < 0.3:
+        case.headers[SHOWS] = f"Bearer {STRANGER if chance < 0.03 else KEYS[1]}"
     if case.method == "POST" and _draw.random() < 0.2:
         case.headers["Idempotency-Key"] = f"{CANARY}-{_draw.random()}"
     if isinstance(case.body, dict):
@@ -60,9 +89,18 @@ def after_call(context: Any, case: Any, response: Any) -> None:
     told = [f"{name}: {value}" for name, values in response.headers.items() for value in values]
     if response.status_code >= 400:
         told.append(response.text or "")
-    for text in filter(SAID.search, told):
+    wrong = list(filter(SAID.search, told)) + ([] if _at_the_door(response) else ["a wrong answer at the door"])
+    for text in wrong:
         with FOUND.open("a") as found:
             found.write(f"{case.method} {case.path} {response.status_code}: {text}\n")
+
+
+def _at_the_door(response: Any) -> bool:
+    """Whether who has a key was let in, and nobody else was, where keys are asked for."""
+    if not KEYS or response.request.path_url.partition("?")[0] in OPEN:
+        return True
+    shown = response.request.headers.get(SHOWS, "").removeprefix("Bearer ")
+    return (response.status_code != 401) if shown in KEYS else response.status_code in (401, *UNREAD)
 
 
 def _fit(body: dict[str, Any], path: str) -> None:

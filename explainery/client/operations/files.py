@@ -38,9 +38,10 @@ def file(file_id: str) -> Steps[dict[str, Any]]:
     return dict((yield read(path("v1", "files", file_id))).json())
 
 
-def file_content(file_id: str) -> Stream[bytes]:
-    """A file's bytes, as they come."""
-    yield Open(path("v1", "files", file_id, "content"), {}, _SILENCE_S)
+def file_content(file_id: str, *, start: int = 0) -> Stream[bytes]:
+    """A file's bytes, as they come; from `start` on, where a download broke off."""
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    yield Open(path("v1", "files", file_id, "content"), headers, _SILENCE_S)
     while (block := (yield Block())) is not None:
         yield Give(block)
 
