@@ -18,8 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri
+from scipy.special import gammaln
 
 from workers.coalitions import Coalitions, frozen, shapley_weights
+from workers.jackknife import counts, residual_maker
 from workers.questions import Floats
 
 CUT = 1e-9
@@ -34,35 +36,32 @@ class Kriging:
     """A linear estimator for one set of pairs; one serves every row and target.
 
     `weights`: [pairs + 1, players], the last row for the grand coalition. `residuals`: [pairs + 1, pairs + 1] takes the odd
-    values to what each is off when predicted from all the others; None when the pairs are too few to leave one out.
-    `unseen`: [pairs + 1], the share of each pair's kind that was not drawn.
+    values to what each is off when predicted from all the others; `counts`: [pairs + 1, players], what their squares count in
+    the variances. Both are None when the answer is exact, or when the pairs are too few to leave one out.
     """
 
     weights: Floats
-    residuals: Floats | None
-    unseen: Floats
+    residuals: Floats | None = None
+    counts: Floats | None = None
+    exact: bool = False
 
     def values(self, odd: Floats) -> Floats:
         """Shapley values [players]."""
         return np.asarray(odd @ self.weights)
 
     def variances(self, odd: Floats) -> Floats | None:
-        """Jackknife over pairs with finite-population correction: sum_j unseen_j (residual_j weight_ji)^2, [players].
-
-        None when the pairs are too few to tell.
-        """
-        if not self.unseen.any():
+        """Of the values, by `workers/jackknife.py`, [players]; None when the pairs are too few to tell."""
+        if self.exact:
             return np.zeros(self.weights.shape[1])
-        if self.residuals is None:
+        if self.residuals is None or self.counts is None:
             return None
-        return np.asarray((self.unseen * (self.residuals @ odd) ** 2) @ self.weights**2)
+        return np.asarray((self.residuals @ odd) ** 2 @ self.counts)
 
 
 def exact(pairs: Coalitions) -> Kriging:
     """The estimator for all pairs of a game: the definition of the Shapley value."""
     grand = np.ones((1, pairs.shape[1]), dtype=bool)
-    weights = 2 * shapley_weights(np.concatenate([pairs, grand]))
-    return Kriging(frozen(weights), None, frozen(np.zeros(len(weights))))
+    return Kriging(frozen(2 * shapley_weights(np.concatenate([pairs, grand]))), exact=True)
 
 
 def kriging(pairs: Coalitions, inclusion: Floats) -> Kriging:
@@ -73,11 +72,17 @@ def kriging(pairs: Coalitions, inclusion: Floats) -> Kriging:
     # Adding z z' changes nothing while the first order is free, and makes the matrix invertible near full enumeration.
     inverse = _inverse(_higher_orders(z, rho) + z @ z.T / n)
     inverse_z = inverse @ z
-    free = inverse_z @ np.linalg.pinv(z.T @ inverse_z, rcond=CUT, hermitian=True)
+    information = z.T @ inverse_z
+    cofactor = np.linalg.pinv(information, rcond=CUT, hermitian=True)
+    free = inverse_z @ cofactor
     with_phi = _with_shapley(z, rho) + 2 * z / n
-    weights = inverse @ with_phi + free @ (2 * np.eye(n) - inverse_z.T @ with_phi)
-    residuals = _residuals(inverse - free @ inverse_z.T) if len(z) > n else None
-    return Kriging(frozen(_complete(weights)), residuals, frozen(1 - np.append(inclusion, 1.0)))
+    slope = 2 * np.eye(n) - inverse_z.T @ with_phi
+    weights = frozen(_complete(inverse @ with_phi + free @ slope))
+    if len(z) <= n or np.linalg.cond(information) * CUT > 1:
+        return Kriging(weights)
+    precision = inverse - free @ inverse_z.T
+    variance = _of_shapley(n, rho) + 4 / n - (weights * (with_phi - z @ (cofactor @ slope))).sum(axis=0)
+    return Kriging(weights, residual_maker(precision), counts(precision, weights, 1 - np.append(inclusion, 1.0), variance))
 
 
 def _inverse(covariance: Floats) -> Floats:
@@ -119,6 +124,13 @@ def _with_shapley(z: Floats, rho: float) -> Floats:
     return np.asarray(2 * z * integral[present.sum(axis=1)[:, None], present] / _variance(n, rho))
 
 
+def _of_shapley(n: int, rho: float) -> float:
+    """Variance of phi_i: 4 sum_k rho^k / k^2 C(n - 1, k - 1), k = 3, 5, ..., scaled like the above."""
+    k = np.arange(3, n + 1, 2)
+    orders = k * np.log(rho) - 2 * np.log(k) + gammaln(n) - gammaln(k) - gammaln(n - k + 1)
+    return float(4 * np.exp(orders).sum() / _variance(n, rho))
+
+
 def _variance(n: int, rho: float) -> float:
     return float(((1 + rho) ** n - (1 - rho) ** n) / 2 - rho * n)
 
@@ -128,9 +140,3 @@ def _complete(weights: Floats) -> Floats:
     wanted = np.zeros(len(weights))
     wanted[-1] = 2.0
     return np.asarray(weights + ((wanted - weights.sum(axis=1)) / weights.shape[1])[:, None])
-
-
-def _residuals(precision: Floats) -> Floats:
-    """Takes u to its leave-one-out residuals, (P u)_j / P_jj (Dubrule, 1983)."""
-    own = np.diagonal(precision)
-    return frozen(precision / np.maximum(own, CUT * own.max())[:, None])

@@ -37,9 +37,9 @@ class Regression:
         return np.asarray(rest @ self.weights + share)
 
     def variances(self, odd: Floats) -> Floats | None:
-        """Leverage-corrected residual sandwich with finite-population correction, [players]."""
-        residuals = (odd[:-1] - self.halves @ self.values(odd)) / self.slack
-        return np.asarray((self.unseen * residuals**2) @ self.weights**2)
+        """Residual sandwich with finite-population correction, [players]; unbiased where the rest is white noise (HC2)."""
+        residuals = odd[:-1] - self.halves @ self.values(odd)
+        return np.asarray((self.unseen / self.slack * residuals**2) @ self.weights**2)
 
 
 def regression(pairs: Coalitions, inclusion: Floats) -> Regression:

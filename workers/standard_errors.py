@@ -22,6 +22,11 @@ def relative_error(phi: Floats, spread: Floats, game: Game) -> float:
     return largest / scale if largest else 0.0
 
 
+def widening(degrees: Floats) -> Floats:
+    """What standard errors with so many degrees of freedom are multiplied with, so that 1.96 hold 95 % of the time."""
+    return np.asarray(student.ppf(TWO_SIDED, np.maximum(degrees, 1)) / NORMAL)
+
+
 class Rounds:
     """Mean and standard error over rounds that are drawn alike and apart (Welford; Chan, Golub & LeVeque, 1979)."""
 

@@ -101,7 +101,7 @@ def test_intervals_cover_the_truth() -> None:
             for row in range(4):
                 solved = run(row, samples, tolerance, seed)
                 inside.append(np.abs(solved.phi - truth(row)) <= 1.96 * solved.solution.standard_error + 1e-12)
-        assert 0.90 <= np.mean(inside) <= 0.995
+        assert 0.92 <= np.mean(inside) <= 0.98, (samples, np.mean(inside))
 
 
 def test_stops_at_its_tolerance_and_says_so() -> None:
