@@ -389,7 +389,9 @@ def _protocol_schemas() -> dict[str, Any]:
         "outputName": TEXT,
         "featureNames": free,
     }
-    explanation = _object({"attributions": _list(_object(attribution)), "quality": {"$ref": REF + "Quality"}})
+    explanation = _object(
+        {"attributions": _list(_object(attribution)), "quality": {"$ref": REF + "Quality"}, "reasons": _list(free)}
+    )
     predictions = {"predictions": rows, "deployedModelId": TEXT}
     described = {"inputs": _list(_object(tensor)), "outputs": _list(_object(tensor))}
     return {
