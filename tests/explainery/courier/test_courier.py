@@ -155,6 +155,16 @@ def test_410_disables_at_once(office: Office):
         assert len(office.states(hook)) == 1
 
 
+def test_an_attempt_on_which_we_break_has_failed(office: Office):
+    with targets() as [target]:
+        hook, _ = office.add(target)
+        office.redis.hset(key("hook", hook), "secret", "whsec_a")  # no base64
+        office.job()
+        with office.courier():
+            until(lambda: office.states(hook) == [("failed", 4, "could not be made")])
+        assert not target.seen
+
+
 def test_a_target_that_hangs_delays_no_other(office: Office):
     with targets(2) as [dead, alive], office.courier():
         dead.hold.clear()
