@@ -37,7 +37,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 @dataclass(eq=False)
 class Group:
-    """The rows of one model, method, input, columns and target. `sums`: of attributions, absolutes, least, most: [4, columns]."""
+    """The rows of one model, method, input, columns and target. `sums`: of attributions, absolutes, least, most: [4, all]."""
 
     about: dict[str, Any]
     rows: int
