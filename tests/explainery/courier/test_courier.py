@@ -272,6 +272,33 @@ def test_what_finds_a_line_full_is_counted(office: Office, monkeypatch: pytest.M
         assert (len(office.states(hook)), office.hook(hook).dropped) == (3, 2)
 
 
+def test_tests_do_not_fill_a_line_either(office: Office, monkeypatch: pytest.MonkeyPatch):
+    from explainery.store import webhooks
+
+    monkeypatch.setattr(webhooks, "MOST_WAITING", 3)
+    monkeypatch.setattr(webhooks, "SHOWN", 2)
+    with targets() as [target]:
+        hook, _ = office.add(target)
+        for _ in range(3):
+            office.store.ping("default", hook)
+        with pytest.raises(TooManyWebhooks):
+            office.store.ping("default", hook)
+        assert len(office.states(hook)) == 2
+        office.store.remove("default", hook)
+        assert not list(office.redis.scan_iter(f"{PREFIX}post*"))
+
+
+def test_a_delivery_outlives_the_longest_pause(office: Office):
+    with targets() as [target]:
+        target.answers = [(503, {})]
+        hook, _ = office.add(target)
+        office.job()
+        with office.courier(webhook_retry_s=(str(30 * 86400),)):
+            until(lambda: office.states(hook) == [("waiting", 1, "503")])
+        [post] = office.store.deliveries("default", hook, 1)
+        assert office.redis.ttl(key("post", f"{hook}/{post.id}")) > 30 * 86400 * 1.2
+
+
 def test_every_key_is_in_the_table_with_its_type(office: Office):
     from explainery.store import keys
 
