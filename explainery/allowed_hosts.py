@@ -12,6 +12,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NAME = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All that is routed on the open internet (RFC 4291). What lies outside and carries no IPv4 address is somebody's own:
+site-local addresses, or a translation to IPv4 inside a network (RFC 8215), which Python counts as global."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def address_of(host: str) -> Address | None:
 
 def is_public(address: Address) -> bool:
     """Whether an address is one of the open internet: not private, loopback, link-local, shared, reserved or multicast."""
-    return address.is_global and not address.is_multicast
+    routed = isinstance(address, ipaddress.IPv4Address) or address in _GLOBAL_UNICAST or bool(embedded(address))
+    return routed and address.is_global and not address.is_multicast
 
 
 def embedded(address: Address) -> tuple[Address, ...]:

@@ -68,8 +68,9 @@ def answer_now(*asked: JobRequest) -> Now | Response:
 
 
 def predict_of(asked: JobRequest) -> JobRequest:
-    """The same rows of the same model, asked for the model's answers."""
+    """The same rows of the same model, asked for the model's answers; what is asked of an explanation alone is left out."""
     plain = {"method": PREDICT, "params": {}, "target": "predicted", "baseline": "card", "seed": 0}
+    plain |= {"quality": [], "reasons": None, "budget": None}
     return asked.model_copy(update=plain)
 
 

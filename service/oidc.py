@@ -97,16 +97,25 @@ class Verifier:
         return jwt.PyJWK(found, algorithm)
 
     def _known(self, kid: str | None) -> dict[str, Any] | None:
-        """A key by its id; the only one there is, for a token that names none. Looks again for one that is not known."""
-        with self._lock:
-            now = self._clock()
-            stale, unknown = now - self._fetched_at > KEPT_S, self._found(kid) is None
-            if (stale or unknown) and now - self._tried_at > FLOOR_S:
-                self._tried_at = now
-                self._refresh(now)
-            if not self._keys:
-                raise IdentityProviderUnavailable("The identity provider's keys cannot be had just now; try again soon.")
-            return self._found(kid)
+        """A key by its id; the only one there is, for a token that names none. Looks again for one that is not known.
+
+        One thread looks at a time. Who knows the key does not wait for it: a provider that hangs would hold up everybody.
+        """
+        if self._lock.acquire(blocking=self._found(kid) is None):
+            try:
+                self._look(kid)
+            finally:
+                self._lock.release()
+        if not self._keys:
+            raise IdentityProviderUnavailable("The identity provider's keys cannot be had just now; try again soon.")
+        return self._found(kid)
+
+    def _look(self, kid: str | None) -> None:
+        now = self._clock()
+        stale, unknown = now - self._fetched_at > KEPT_S, self._found(kid) is None
+        if (stale or unknown) and now - self._tried_at > FLOOR_S:
+            self._tried_at = now
+            self._refresh(now)
 
     def _found(self, kid: str | None) -> dict[str, Any] | None:
         if kid is None:

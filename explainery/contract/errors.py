@@ -316,7 +316,7 @@ class WebhookNotFound(ExplaineryError):
 
 
 class TooManyWebhooks(ExplaineryError):
-    """The tenant has as many webhooks as it may have."""
+    """The tenant has as many webhooks as it may have, or a webhook as many deliveries that wait."""
 
     code = "too_many_webhooks"
 

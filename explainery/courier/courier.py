@@ -73,9 +73,7 @@ class Courier:
 
     def _carry(self, errand: Errand) -> None:
         try:
-            body = body_of(errand)
-            headers = headers_of(errand, body, int(time.time()))
-            answer = post(errand.url, headers, body, self._allowed, self._timeout_s, self._stopped)
+            answer = self._attempt(errand)
             if not self._stopped.is_set() or answer.status is not None:
                 self._settle(errand, answer)
         except StoreUnavailable:
@@ -87,6 +85,16 @@ class Courier:
                 self._at_work[errand.hook] -= 1
                 if self._at_work[errand.hook] <= 0:
                     del self._at_work[errand.hook]
+
+    def _attempt(self, errand: Errand) -> Answer:
+        """One attempt. Where we break on it, it has failed: else it would be made again each time its lease ends, for ever."""
+        try:
+            body = body_of(errand)
+            headers = headers_of(errand, body, int(time.time()))
+            return post(errand.url, headers, body, self._allowed, self._timeout_s, self._stopped)
+        except Exception as error:  # a message could quote what was sent
+            log.exception("delivery_broke", exc_info=None, extra={"kind": type(error).__name__})
+            return Answer(None, "could not be made")
 
     def _settle(self, errand: Errand, answer: Answer) -> None:
         good = answer.status is not None and 200 <= answer.status < 300

@@ -87,7 +87,7 @@ def _retry_after_s(text: str) -> float:
         return min(float(text[:9]), LONGEST_RETRY_S)
     try:
         until = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the second where a year has twenty digits
         return 0.0
     seconds = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     return min(max(seconds, 0.0), LONGEST_RETRY_S)

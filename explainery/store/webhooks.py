@@ -113,10 +113,11 @@ class WebhookStore:
 
     @store_errors()
     def ping(self, tenant: str, hook: str) -> Delivery:
-        """Put a test into a webhook's line, even where it is disabled. Raises WebhookNotFound."""
+        """Put a test into a webhook's line, even where it is disabled. Raises WebhookNotFound, TooManyWebhooks when it is full."""
         self.get(tenant, hook)
         post = f"msg_{secrets.token_hex(16)}"
-        self._steps["ping"](hook, post, PING)
+        if not self._steps["ping"](hook, post, PING, MOST_WAITING, SHOWN):
+            raise TooManyWebhooks("As many deliveries wait for this webhook as may wait; test it when some have been made.")
         ((_, record),) = self._records("post", [f"{hook}/{post}"])
         return _delivery(post, record)
 

@@ -93,7 +93,7 @@ class Drive:
         return moved
 
     def fail(self, code: str, message: str) -> None:
-        """Give the batch up: what it needs is not there, or we break on it. Its jobs are cancelled then. Raises LeaseLost."""
+        """Give the batch up: what it needs is not there, or we break on it. Its jobs are forgotten. Raises LeaseLost."""
         self._end("failed", BatchFaults(data=[BatchFault(code=code, message=message)]))
         for chunk in self._chunks:
             self._forget(chunk.jobs)

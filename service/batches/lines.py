@@ -13,6 +13,8 @@ from service.body import parsed
 LINE_BYTES = 16 * 2**20
 """Longest line."""
 ID_LENGTH = 512
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""What some programs begin a file in UTF-8 with."""
 
 
 class UnusableInput(Exception):
@@ -51,9 +53,10 @@ class JsonLines:
         while text := stream.readline(LINE_BYTES + 1):
             if len(text) > LINE_BYTES:
                 raise UnusableInput("line_too_long", f"The line is longer than {LINE_BYTES} bytes.")
+            line = text if position else text.removeprefix(BYTE_ORDER_MARK)
             position += len(text)
-            if not text.isspace():
-                yield position, _line(text)
+            if line.strip():
+                yield position, _line(line)
 
 
 def _line(text: bytes) -> Line:

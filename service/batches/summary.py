@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +37,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 @dataclass(eq=False)
 class Group:
-    """The rows of one model, method, input and target. `sums`: of attributions, absolutes, smallest, largest: [4, features]."""
+    """The rows of one model, method, input, columns and target. `sums`: of attributions, absolutes, least, most: [4, all]."""
 
     about: dict[str, Any]
     rows: int
@@ -163,7 +164,18 @@ class Summary:
 def _key(result: Result, each: Attribution, explanation: Explanation) -> str:
     target = explanation.target
     about = (result.model.name, result.model.version, result.method, each.input, each.shape, target.output, target.index)
-    return json.dumps(about)
+    return json.dumps((*about, _same(_names(each))))
+
+
+def _names(each: Attribution) -> tuple[str, ...] | None:
+    """What its columns are called; a text's are its own words, which no other row has."""
+    return None if each.offsets is not None or each.features is None else each.features
+
+
+@lru_cache(maxsize=64)
+def _same(names: tuple[str, ...] | None) -> str | None:
+    """Names in few characters."""
+    return None if names is None else hashlib.blake2b(json.dumps(names).encode(), digest_size=8).hexdigest()
 
 
 def sample_size(features: int) -> int:
@@ -175,7 +187,8 @@ def sample_size(features: int) -> int:
 def _group(result: Result, explanation: Explanation, place: int, features: int) -> Group:
     each = explanation.attributions[place]
     model = {"name": result.model.name, "version": result.model.version}
-    names = list(each.features) if each.features is not None and len(each.features) == features else None
+    own = _names(each)
+    names = list(own) if own is not None and len(own) == features else None
     about = {
         "model": model,
         "method": result.method,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from explainery.contract.model_card import InputSpec, ModelCard
-from service.batches.lines import LINE_BYTES, Line, UnusableInput, checked_id
+from service.batches.lines import BYTE_ORDER_MARK, LINE_BYTES, Line, UnusableInput, checked_id
 from service.table_row import has_names
 
 CUSTOM_ID = "custom_id"
@@ -72,7 +72,7 @@ class CsvRows:
         text = _Text(stream)
         rows = csv.reader(text, strict=True)
         try:
-            names = [name.strip().removeprefix("\ufeff") for name in next(rows, [])]
+            names = [name.strip() for name in next(rows, [])]
             self._columns.check(names)
             if position:
                 text.go_to(position)
@@ -81,7 +81,7 @@ class CsvRows:
                     yield text.position, self._line(number, names, cells)
                     number += 1
         except csv.Error:
-            raise UnusableInput("invalid_csv", "The row is not CSV: its quotes do not match.") from None
+            raise UnusableInput("invalid_csv", "The row is not CSV: its quotes do not match, or a cell is very long.") from None
 
     def _line(self, number: int, names: list[str], cells: list[str]) -> Line:
         if len(cells) != len(names):
@@ -111,7 +111,10 @@ class _Text:
             raise StopIteration
         if len(line) > LINE_BYTES:
             raise UnusableInput("line_too_long", f"The line is longer than {LINE_BYTES} bytes.")
-        self.position += len(line)
+        if self.position == 0:
+            self.position, line = len(line), line.removeprefix(BYTE_ORDER_MARK)
+        else:
+            self.position += len(line)
         try:
             return str(line.decode("utf-8"))
         except UnicodeDecodeError:

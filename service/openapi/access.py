@@ -21,4 +21,5 @@ OPEN_OPERATIONS = {"get_health", "get_readiness", "get_liveness_v1", "get_live_v
 
 def ways_in(*, asked: bool) -> list[dict[str, list[str]]]:
     """The document's `security`. `asked`: whether callers must show who they are."""
-    return [*([] if asked else [{}]), *({name: []} for name in SCHEMES)]
+    known: list[dict[str, list[str]]] = [{name: []} for name in SCHEMES]
+    return known if asked else [{}, *known]

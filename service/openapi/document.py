@@ -19,7 +19,7 @@ def document(spec: Any) -> Any:
     """Complete APIFlask's document: schemas, bodies, headers, and the one problem shape of every error."""
     spec["tags"] = [{"name": name} for name in dict.fromkeys(tag["name"] for tag in spec["tags"])]
     spec["components"] = {"schemas": every_schema(), "responses": {"Problem": PROBLEM}, "securitySchemes": SCHEMES}
-    spec["security"] = ways_in(asked=parts().settings.credentials)
+    spec["security"] = ways_in(asked=bool(parts().settings.credentials))
     for path, verb, operation in _operations(spec):
         name = operation["operationId"]
         operation["operationId"] = name + "_of_version" * ("{version}" in path) + "_by_put" * (verb == "put")

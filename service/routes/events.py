@@ -80,9 +80,14 @@ def _gone() -> Callable[[], bool]:
 
 
 def _tells(context: Parts, job: Job, place: Place) -> bool:
-    """Whether there is anything about a job behind a place, as far as one look reaches."""
-    stretch = context.events.after(job.tenant, place)
-    return stretch.lost or stretch.more or any(event.job == job.id for event in stretch.events)
+    """Whether there is anything about a job behind a place: a stream that had nothing to tell of its end would never end."""
+    while True:
+        stretch = context.events.after(job.tenant, place)
+        if stretch.lost or any(event.job == job.id for event in stretch.events):
+            return True
+        if not stretch.more:
+            return False
+        place = stretch.end
 
 
 def _streaming(context: Parts, listener: Listener, place: Place, *, fresh: bool) -> Response:

@@ -145,4 +145,5 @@ def _explanation(explanation: Explanation, attributions: dict[str, Any]) -> dict
         "outputName": target.output,
         "featureNames": names,
     }
-    return {"attributions": [attribution], "quality": quality.model_dump(mode="json")}
+    reasons = {} if explanation.reasons is None else {"reasons": [each.model_dump(mode="json") for each in explanation.reasons]}
+    return {"attributions": [attribution], "quality": quality.model_dump(mode="json"), **reasons}

@@ -51,6 +51,7 @@ PRIVATE = [
     "127.0.0.1", "127.9.9.9", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",  # noqa: S104
     "224.0.0.1", "239.1.1.1", "255.255.255.255", "192.0.2.1", "240.0.0.1", "::1", "::", "fe80::1", "fc00::1", "ff02::1",
     "2001:db8::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::", "2002:7f00:1::1",
+    "64:ff9b:1::a00:1", "fec0::1", "::7f00:1", "::ffff:0:127.0.0.1", "4000::1",
 ]  # fmt: skip
 
 
@@ -60,7 +61,7 @@ def test_addresses_that_are_not_public_must_be_listed(address: str):
     assert not AllowList.parse(["models.test", "*.test", "1.2.3.0/24"]).address(ip_address(address), 80)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "64:ff9b::808:808"])
+@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8"])
 def test_public_addresses_need_no_entry_of_their_own(address: str):
     assert AllowList.parse(["models.test"]).address(ip_address(address), 80)
 

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from explainery.settings import Settings
 from explainery.store import hub as hubs
+from explainery.store.events import PAGE
 from explainery.store.jobs import Advance
 from explainery.store.keys import key
 from service.app import create_app
@@ -140,6 +141,21 @@ def test_a_job_that_has_ended_is_told_once(client: FlaskClient, worker: Any, loa
     assert told.rest() == ["succeeded"]
     again = client.get(of(job), headers={"Last-Event-ID": told.last_id})
     assert (again.status_code, again.data) == (204, b"")  # what EventSource takes as: do not come back
+
+
+def test_who_has_heard_a_jobs_end_is_not_kept_by_all_that_came_after(
+    client: FlaskClient, worker: Any, loan: dict[str, Any], listen: Any
+):
+    job = submit(client, loan)
+    worker.succeed(worker.take())
+    told = listen(of(job))
+    assert told.rest() == ["succeeded"]
+    with worker.redis.pipeline() as pipe:
+        for number in range(2 * PAGE):
+            other = {"job": f"{number:026d}", "state": "queued", "revision": 1, "at": 1}
+            pipe.xadd(key("events", "default"), other)
+        pipe.execute()
+    assert client.get(of(job), headers={"Last-Event-ID": told.last_id}).status_code == 204
 
 
 def test_a_job_that_is_forgotten_ends_its_stream(client: FlaskClient, loan: dict[str, Any], listen: Any):

@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -43,11 +44,14 @@ class Provider:
         self.asked: list[str] = []
         self.documents: dict[str, Any] = {}
         self.redirect = self.broken = False
+        self.hold = threading.Event()
+        self.hold.set()
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 provider.asked.append(self.path)
+                provider.hold.wait(10)
                 if provider.broken or provider.redirect:
                     self.send_response(302 if provider.redirect else 500)
                     self.send_header("Location", f"{provider.issuer}/keys2")
@@ -250,6 +254,26 @@ def test_a_provider_that_is_away_is_503_and_known_keys_go_on(
     provider.broken = True
     monkeypatch.setattr(oidc, "KEPT_S", 0.0)
     assert ask(client, provider.token()).status_code == 200
+
+
+def test_who_shows_a_known_key_does_not_wait_for_a_provider_that_hangs(
+    settings: Settings, provider: Provider, until: Any
+) -> None:
+    now = 0.0
+    asked = dataclasses.replace(settings, oidc_issuer=provider.issuer, oidc_audience=AUDIENCE)
+    verifier = oidc.Verifier(asked, lambda: now)
+    who = ("acme", Role.SUBMITTER)
+    assert verifier.identify(provider.token()) == who
+    now, looks = oidc.KEPT_S + 1, len(provider.asked)
+    provider.hold.clear()
+    with ThreadPoolExecutor(2) as pool:
+        looking = pool.submit(verifier.identify, provider.token())
+        until(lambda: len(provider.asked) > looks)
+        try:
+            assert pool.submit(verifier.identify, provider.token()).result(3) == who
+        finally:
+            provider.hold.set()
+        assert looking.result(5) == who
 
 
 def test_a_redirect_is_not_followed(client: FlaskClient, provider: Provider) -> None:

@@ -17,9 +17,12 @@ from flask.testing import FlaskClient
 from wire_v2 import HEADER, array_in_bytes, in_bytes, in_json
 
 from explainery.contract.job import JobError
+from explainery.contract.reasons import Reason
+from explainery.contract.result import Explanation, Quality, Target
 from explainery.settings import Settings
 from explainery.store.jobs import Limits
 from service.app import create_app
+from service.routes.kserve_v1 import _explanation
 
 CANARY = "canary-7c1f"
 ROW = [1.0, 2.0, 0.0, 3.0]
@@ -308,6 +311,25 @@ def test_numbers_reach_the_worker_as_they_were_sent(client: FlaskClient, serving
     assert document["outputs"][0]["name"] == "attributions"
     assert answer.data[length : length + 16] == row.tobytes()
     assert (document["model_name"], document["model_version"]) == ("loan.explain", "1")
+
+
+def test_what_is_asked_of_the_explanation_is_not_asked_of_the_predictions(client: FlaskClient, serving: Any) -> None:
+    parameters = {"method": "kernel_shap", "quality": ["deletion"], "reasons": {"top": 1}, "budget": 100}
+    said = client.post("/v1/models/loan:explain", json={"instances": [ROW], "parameters": parameters})
+    assert (said.status_code, said.json["predictions"]) == (200, [[0.0, 1.0, 2.0]])
+
+
+def test_v1_tells_the_reasons_that_were_asked_for() -> None:
+    quality = Quality(completeness_gap=0.0, approximation_error=None, standard_error=None, converged=True, verdict="pass")
+    row = Explanation(
+        target=Target(output="y", index=0), instance_output=1.0, baseline_output=0.0, attributions=(), quality=quality
+    )
+    reason = Reason(
+        rank=1, code="R1", text="Debt", features=("debt",), contribution=-1.0, standard_error=None, tied=False, certain=True
+    )
+    assert "reasons" not in _explanation(row, {})
+    (told,) = _explanation(row.model_copy(update={"reasons": (reason,)}), {})["reasons"]
+    assert (told["code"], told["features"], told["contribution"]) == ("R1", ["debt"], -1.0)
 
 
 def test_no_header_of_the_request_is_in_the_answer(client: FlaskClient, serving: Any) -> None:

@@ -23,7 +23,7 @@ local function disable(reason)
 end
 
 redis.call('HSET', name, 'status', outcome == 'gone' and 'failed' or outcome, 'answer', ARGV[4], 'tried', now)
-redis.call('PEXPIRE', name, DELIVERY_TTL)
+redis.call('PEXPIRE', name, DELIVERY_TTL + (outcome == 'waiting' and ARGV[5] or 0)) -- a pause may be longer
 if outcome == 'waiting' then
   redis.call('HSET', name, 'next', now + ARGV[5])
   redis.call('ZADD', posts, now + ARGV[5], post)

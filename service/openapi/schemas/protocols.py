@@ -18,6 +18,7 @@ ATTRIBUTION = structure(
     }
 )
 """As Vertex AI has it."""
+EXPLANATION = structure({"attributions": array(ATTRIBUTION), "quality": ref("Quality"), "reasons": array(FREE)})
 PREDICTIONS = {"predictions": ROWS, "deployedModelId": TEXT}
 V1: dict[str, Schema] = {
     "V1Request": structure(
@@ -28,9 +29,7 @@ V1: dict[str, Schema] = {
             "explanation_spec_override": {"type": "object", "description": "As Vertex AI has it."},
         }
     ),
-    "V1Explanations": structure(
-        {**PREDICTIONS, "explanations": array(structure({"attributions": array(ATTRIBUTION), "quality": ref("Quality")}))}
-    ),
+    "V1Explanations": structure({**PREDICTIONS, "explanations": array(EXPLANATION)}),
     "V1Predictions": structure(PREDICTIONS),
 }
 TENSORS = array(structure({"name": TEXT, "datatype": TEXT, "shape": array(WHOLE), "data": ROWS, "parameters": FREE}))

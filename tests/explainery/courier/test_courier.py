@@ -155,6 +155,16 @@ def test_410_disables_at_once(office: Office):
         assert len(office.states(hook)) == 1
 
 
+def test_an_attempt_on_which_we_break_has_failed(office: Office):
+    with targets() as [target]:
+        hook, _ = office.add(target)
+        office.redis.hset(key("hook", hook), "secret", "whsec_a")  # no base64
+        office.job()
+        with office.courier():
+            until(lambda: office.states(hook) == [("failed", 4, "could not be made")])
+        assert not target.seen
+
+
 def test_a_target_that_hangs_delays_no_other(office: Office):
     with targets(2) as [dead, alive], office.courier():
         dead.hold.clear()
@@ -260,6 +270,33 @@ def test_what_finds_a_line_full_is_counted(office: Office, monkeypatch: pytest.M
             office.job()
         office.store.spread(100)
         assert (len(office.states(hook)), office.hook(hook).dropped) == (3, 2)
+
+
+def test_tests_do_not_fill_a_line_either(office: Office, monkeypatch: pytest.MonkeyPatch):
+    from explainery.store import webhooks
+
+    monkeypatch.setattr(webhooks, "MOST_WAITING", 3)
+    monkeypatch.setattr(webhooks, "SHOWN", 2)
+    with targets() as [target]:
+        hook, _ = office.add(target)
+        for _ in range(3):
+            office.store.ping("default", hook)
+        with pytest.raises(TooManyWebhooks):
+            office.store.ping("default", hook)
+        assert len(office.states(hook)) == 2
+        office.store.remove("default", hook)
+        assert not list(office.redis.scan_iter(f"{PREFIX}post*"))
+
+
+def test_a_delivery_outlives_the_longest_pause(office: Office):
+    with targets() as [target]:
+        target.answers = [(503, {})]
+        hook, _ = office.add(target)
+        office.job()
+        with office.courier(webhook_retry_s=(str(30 * 86400),)):
+            until(lambda: office.states(hook) == [("waiting", 1, "503")])
+        [post] = office.store.deliveries("default", hook, 1)
+        assert office.redis.ttl(key("post", f"{hook}/{post.id}")) > 30 * 86400 * 1.2
 
 
 def test_every_key_is_in_the_table_with_its_type(office: Office):

@@ -115,8 +115,12 @@ def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("7", 7.0), ("soon", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("9" * 9, 86400.0)]
-)
+    ("text", "seconds"),
+    [
+        ("7", 7.0), ("soon", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("9" * 9, 86400.0),
+        (f"Wed, 21 Oct {'9' * 20} 07:28:00 GMT", 0.0),
+    ],
+)  # fmt: skip
 def test_how_long_a_target_wants_to_be_left_alone(text: str, seconds: float):
     with targets() as [target]:
         target.answers = [(503, {"Retry-After": text})]

@@ -45,6 +45,7 @@ def again_from_everywhere(reader: Reader, stream: Any) -> list[Any]:
 def test_json_lines():
     lines = again_from_everywhere(JsonLines(), io.BytesIO(jsonl(7)))
     assert [(line.custom_id, line.body["n"]) for line in lines] == [(f"r{n}", n) for n in range(7)]
+    assert again_from_everywhere(JsonLines(), io.BytesIO(b"\xef\xbb\xbf" + jsonl(7))) == lines
 
 
 def test_csv(columns: Any):
@@ -53,6 +54,12 @@ def test_csv(columns: Any):
     rows = [line.body["instances"] for line in lines]
     assert rows == [[{"a": 1, "kind": "low"}], [{"a": 2.5, "kind": "high"}], [{"a": -300.0, "kind": 1}]]
     assert lines[0].body["model"] == "loan"
+
+
+def test_csv_with_a_mark_of_its_bytes_order_and_quoted_names(columns: Any):
+    text = '\ufeff"a","custom_id","kind"\n"1","first","low"\n"2","second","high"\n'
+    lines = again_from_everywhere(CsvRows(columns), io.BytesIO(text.encode()))
+    assert [line.body["instances"] for line in lines] == [[{"a": 1, "kind": "low"}], [{"a": 2, "kind": "high"}]]
 
 
 def test_rows_without_a_name_are_numbered(columns: Any):

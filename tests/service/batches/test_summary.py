@@ -109,6 +109,29 @@ def test_what_is_too_wide_is_counted_and_left_out():
     assert summary.document() == {"rows": 2, "left_out": 2, "groups": []}
 
 
+def test_columns_of_other_names_are_other_columns():
+    summary = Summary()
+    for number, features in enumerate([("a", "b"), ("b", "a"), ("a", "b")]):
+        summary.add(result([0], features=features), {"attributions.x": np.array([[1.0, 2.0]])}, {}, [f"r{number}"])
+    groups = summary.document()["groups"]
+    assert [(group["rows"], [each["feature"] for each in group["features"]]) for group in groups] == [
+        (2, ["a", "b"]), (1, ["b", "a"]),
+    ]  # fmt: skip
+
+
+def test_words_of_one_text_are_not_those_of_another():
+    summary = Summary()
+    for number, words in enumerate([("good", "film"), ("bad", "book")]):
+        found = result([0], features=words)
+        (row,) = found.explanations
+        (text,) = row.attributions
+        text = text.model_copy(update={"offsets": ((0, 4), (5, 9))})
+        found = found.model_copy(update={"explanations": (row.model_copy(update={"attributions": (text,)}),)})
+        summary.add(found, {"attributions.x": np.array([[1.0, 2.0]])}, {}, [f"r{number}"])
+    (group,) = summary.document()["groups"]
+    assert (group["rows"], [each["feature"] for each in group["features"]]) == (2, ["0", "1"])
+
+
 def test_a_report_has_no_rows_to_sum():
     summary = Summary()
     summary.add(result([]), {}, {}, ["a"])
