@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -67,7 +67,7 @@ class Drive:
         self._chunks = [Chunk.of(number, plan) for number, plan in sorted(tools.batches.chunks(lease.batch).items())]
         self._position, self._line, self._next = self._at.position, self._at.line, self._at.next
         self._reader: Reader | None = None
-        self._checking: Iterator[int | BatchFault] | None = None
+        self._checking: Generator[int | BatchFault, None, None] | None = None
         self._summary: Summary | None = None
         self._summary_part = self._at.summary
         self._ended: set[str] = set()
@@ -106,6 +106,7 @@ class Drive:
             self._checking = self._checked()
         found = next(self._checking, None)
         if isinstance(found, BatchFault):
+            self._checking.close()  # the file it reads, and the names it knows
             self._end("failed", BatchFaults(data=[found]))
         elif found is None:
             self._begin()
@@ -113,7 +114,7 @@ class Drive:
             self._counted = found
         return True
 
-    def _checked(self) -> Iterator[int | BatchFault]:
+    def _checked(self) -> Generator[int | BatchFault, None, None]:
         self._counted = 0
         try:
             reader = self._read_by()
