@@ -92,7 +92,7 @@ class WebhookStore:
 
     @store_errors()
     def ping(self, tenant: str, hook: str) -> Delivery:
-        """Put a test into a webhook's line, even where it is disabled. Raises WebhookNotFound, TooManyWebhooks when it is full."""
+        """Put a test into a webhook's line, disabled or not. Raises WebhookNotFound, TooManyWebhooks when it is full."""
         self.get(tenant, hook)
         post = f"msg_{secrets.token_hex(16)}"
         if not self._steps["ping"](hook, post, PING, MOST_WAITING, SHOWN):
