@@ -53,6 +53,7 @@ class Coordinator:
         self._stopped = threading.Event()
         self._drives: dict[Lease, Drive | None] = {}
         self._broken: Counter[str] = Counter()
+        self._rests: dict[str, float] = {}
         self._look_at = self._sweep_at = self._tidy_at = 0.0
         self._catalogue = CatalogueStore(self._redis, settings)
         self._layers, self._runs = LayerStore(self._redis, settings), RunStore(self._redis)
@@ -119,14 +120,19 @@ class Coordinator:
 
     def _step(self, lease: Lease) -> bool:
         """A little of one batch. After an error it is begun anew, from what is noted of it."""
+        if time.monotonic() < self._rests.get(lease.batch, 0.0):
+            return False
+        self._rests.pop(lease.batch, None)
         drive = self._drives[lease]
         try:
             if drive is None:
                 drive = self._drives[lease] = Drive(self._tools, lease)
             moved = drive.step()
-        except StoreUnavailable:
+        except StoreUnavailable as error:  # perhaps of its own files alone: the others go on
+            log.warning("batch=%s store_unavailable: %s; trying again", lease.batch, error.detail)
             self._drives[lease] = None
-            raise
+            self._rests[lease.batch] = time.monotonic() + RETRY_S
+            return False
         except PASSING:
             return False
         except (LeaseLost, BatchNotFound):

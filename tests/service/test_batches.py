@@ -492,6 +492,20 @@ def test_a_batch_whose_input_has_vanished_fails(client: FlaskClient, worker: Any
     assert (found["status"], found["errors"]["data"][0]["code"]) == ("failed", "input_file_missing")
 
 
+def test_a_batch_whose_files_cannot_be_written_holds_up_no_other(
+    client: FlaskClient, serving: Any, coordinator: Coordinator, settings: Settings
+):
+    stuck = create(client, upload(client, jsonl(line("a"))).json["id"]).json["id"]
+    obstacle = Path(settings.files) / f"file-{stuck.removeprefix('batch_')}-output"
+    obstacle.touch()  # where its folder should be
+    turned(coordinator, lambda: coordinator._drives)
+    other = create(client, upload(client, jsonl(line("b"))).json["id"]).json["id"]
+    assert ended(client, coordinator, other)["status"] == "completed"
+    assert status(client, stuck) in ("validating", "in_progress")
+    obstacle.unlink()
+    assert ended(client, coordinator, stuck)["status"] == "completed"
+
+
 def test_a_batch_that_fails_on_its_way_leaves_no_jobs(
     client: FlaskClient, worker: Any, coordinator: Coordinator, settings: Settings
 ):
