@@ -30,8 +30,8 @@ from service.batches.planning import PASSING, Desk
 from service.batches.rights import Rights
 from service.batches.tables import CsvRows, ParquetRows, columns_of
 
-MOST = 16
-"""Batches that one coordinator drives at once; others wait."""
+MOST, OF_ONE = 16, 4
+"""Batches that one coordinator drives at once, and those of one tenant among them, which so does not hold up the others."""
 IDLE_S, LONGEST_S = 0.01, 0.2
 LOOK_S = 0.5
 """How often it looks for batches that nobody drives."""
@@ -113,10 +113,14 @@ class Coordinator:
         return any(moved)
 
     def _look(self) -> None:
-        while len(self._drives) < MOST and (lease := self._batches.take(self._name)) is not None:
+        while len(self._drives) < MOST and (lease := self._taken()) is not None:
             log.info("batch=%s taken fence=%d", lease.batch, lease.fence)
             self._drives = {held: drive for held, drive in self._drives.items() if held.batch != lease.batch}
             self._drives[lease] = None
+
+    def _taken(self) -> Lease | None:
+        held = Counter(lease.tenant for lease in self._drives)
+        return self._batches.take(self._name, [tenant for tenant, count in held.items() if count >= OF_ONE])
 
     def _step(self, lease: Lease) -> bool:
         """A little of one batch. After an error it is begun anew, from what is noted of it."""
