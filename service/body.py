@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+import sys
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +14,9 @@ from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from explainery.contract.errors import MalformedBody, UnsupportedMediaType
+
+LONG_NUMBER = re.compile(rb"\d{309}")
+"""Where there are so many digits, there may be a whole number that is larger than any float."""
 
 
 def read_json(request: Request) -> Any:
@@ -63,6 +69,18 @@ def parsed(body: bytes) -> Any:
 def _with_nan(body: bytes) -> Any:
     """The slow way, for bodies that orjson refuses: it lets NaN and Infinity through, and says where other bodies break."""
     try:
-        return from_json(body, allow_inf_nan=True)
+        found = from_json(body, allow_inf_nan=True)
     except ValueError as error:
         raise MalformedBody(f"The body is not JSON: {error}.") from None
+    return _in_range(found) if LONG_NUMBER.search(body) else found
+
+
+def _in_range(value: Any) -> Any:
+    """The same with infinity for whole numbers that no float holds: every place knows what to say of that."""
+    if isinstance(value, dict):
+        return {name: _in_range(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_in_range(part) for part in value]
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        return math.inf if value > 0 else -math.inf
+    return value

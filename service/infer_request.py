@@ -75,6 +75,8 @@ def read_infer(body: bytes, length: str | None) -> tuple[InferRequest, list[byte
 def asked_of(asked: InferRequest, parts: list[bytes | None], model: str, card: ModelCard, **more: Any) -> JobRequest:
     """The request of ours. `more`: fields that the path has settled. Raises RequestRefused."""
     parameters = {name: _unwrapped(value) for name, value in (asked.parameters or {}).items() if name != OF_THE_ANSWER}
+    if len({tensor.name for tensor in asked.inputs}) < len(asked.inputs):
+        raise fault(InvalidInput, "inputs", "must hold each input once")
     known = {spec.name: spec for spec in card.inputs}
     tensors = [
         _read(tensor, part, known.get(tensor.name), f"inputs.{number}")

@@ -45,6 +45,7 @@ class Lease:
 
     batch: str
     fence: int
+    tenant: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,10 +150,10 @@ class BatchStore:
     # --- the coordinator's side
 
     @store_errors()
-    def take(self, coordinator: str) -> Lease | None:
-        """A batch that nobody drives."""
-        taken = self._steps["take_batch"](coordinator, self._lease_ms)
-        return None if taken is None else Lease(taken[0].decode(), int(taken[1]))
+    def take(self, coordinator: str, left_out: Sequence[str] = ()) -> Lease | None:
+        """A batch that nobody drives, of none of the tenants that are left out."""
+        taken = self._steps["take_batch"](coordinator, self._lease_ms, *left_out)
+        return None if taken is None else Lease(taken[0].decode(), int(taken[1]), taken[2].decode())
 
     @store_errors()
     def progress(self, batch: str) -> Progress:

@@ -30,8 +30,8 @@ from service.batches.planning import PASSING, Desk
 from service.batches.rights import Rights
 from service.batches.tables import CsvRows, ParquetRows, columns_of
 
-MOST = 16
-"""Batches that one coordinator drives at once; others wait."""
+MOST, OF_ONE = 16, 4
+"""Batches that one coordinator drives at once, and those of one tenant among them, which so does not hold up the others."""
 IDLE_S, LONGEST_S = 0.01, 0.2
 LOOK_S = 0.5
 """How often it looks for batches that nobody drives."""
@@ -53,6 +53,7 @@ class Coordinator:
         self._stopped = threading.Event()
         self._drives: dict[Lease, Drive | None] = {}
         self._broken: Counter[str] = Counter()
+        self._rests: dict[str, float] = {}
         self._look_at = self._sweep_at = self._tidy_at = 0.0
         self._catalogue = CatalogueStore(self._redis, settings)
         self._layers, self._runs = LayerStore(self._redis, settings), RunStore(self._redis)
@@ -112,21 +113,30 @@ class Coordinator:
         return any(moved)
 
     def _look(self) -> None:
-        while len(self._drives) < MOST and (lease := self._batches.take(self._name)) is not None:
+        while len(self._drives) < MOST and (lease := self._taken()) is not None:
             log.info("batch=%s taken fence=%d", lease.batch, lease.fence)
             self._drives = {held: drive for held, drive in self._drives.items() if held.batch != lease.batch}
             self._drives[lease] = None
 
+    def _taken(self) -> Lease | None:
+        held = Counter(lease.tenant for lease in self._drives)
+        return self._batches.take(self._name, [tenant for tenant, count in held.items() if count >= OF_ONE])
+
     def _step(self, lease: Lease) -> bool:
         """A little of one batch. After an error it is begun anew, from what is noted of it."""
+        if time.monotonic() < self._rests.get(lease.batch, 0.0):
+            return False
+        self._rests.pop(lease.batch, None)
         drive = self._drives[lease]
         try:
             if drive is None:
                 drive = self._drives[lease] = Drive(self._tools, lease)
             moved = drive.step()
-        except StoreUnavailable:
+        except StoreUnavailable as error:  # perhaps of its own files alone: the others go on
+            log.warning("batch=%s store_unavailable: %s; trying again", lease.batch, error.detail)
             self._drives[lease] = None
-            raise
+            self._rests[lease.batch] = time.monotonic() + RETRY_S
+            return False
         except PASSING:
             return False
         except (LeaseLost, BatchNotFound):

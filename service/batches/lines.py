@@ -12,6 +12,8 @@ from service.body import parsed
 
 LINE_BYTES = 16 * 2**20
 """Longest line."""
+MOST_BLANK = 100_000
+"""Most blank lines in a row."""
 ID_LENGTH = 512
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """What some programs begin a file in UTF-8 with."""
@@ -34,6 +36,23 @@ class Line:
     body: Any
 
 
+class Blanks:
+    """Counts blank lines, which are no lines: a file of nothing else would keep its reader busy for ever."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def seen(self) -> None:
+        """One more. Raises UnusableInput past MOST_BLANK."""
+        self._count += 1
+        if self._count > MOST_BLANK:
+            raise UnusableInput("too_many_blank_lines", f"More than {MOST_BLANK} lines in a row are blank.")
+
+    def over(self) -> None:
+        """A line that is none of them."""
+        self._count = 0
+
+
 class Reader(Protocol):
     """One form of input."""
 
@@ -50,13 +69,17 @@ class JsonLines:
     def read(self, stream: Any, position: int, number: int) -> Iterator[tuple[int, Line]]:
         """See `Reader`; blank lines are no lines."""
         stream.seek(position)
+        blanks = Blanks()
         while text := stream.readline(LINE_BYTES + 1):
             if len(text) > LINE_BYTES:
                 raise UnusableInput("line_too_long", f"The line is longer than {LINE_BYTES} bytes.")
             line = text if position else text.removeprefix(BYTE_ORDER_MARK)
             position += len(text)
-            if line.strip():
-                yield position, _line(line)
+            if not line.strip():
+                blanks.seen()
+                continue
+            blanks.over()
+            yield position, _line(line)
 
 
 def _line(text: bytes) -> Line:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,6 +36,8 @@ from service.validation import validated
 
 PASSING = (StoreUnavailable, CatalogueUnavailable, NoWorker, QueueFull, QuotaExceeded)
 """Errors that are no line's fault: they pass, and it is tried again."""
+log = logging.getLogger(__name__)
+
 Member = tuple[int, int]
 """A line's number within its chunk, and how many rows it has."""
 
@@ -136,9 +140,9 @@ def _admit(group: Sequence[tuple[int, Line]], desk: Desk, planned: Planned) -> N
             return
     except PASSING:
         raise
-    except ExplaineryError as error:
+    except Exception as error:  # one line must not stop all others; a message could quote what was sent
         if len(group) == 1:
-            planned.refused[group[0][0]] = problem_of(error)
+            planned.refused[group[0][0]] = _fault(error)
             return
     good: list[tuple[int, Line]] = []
     for each in group:
@@ -173,6 +177,15 @@ def _by_row(asked: JobRequest, shelf: Shelf) -> bool:
     """Whether the method answers for each row by itself."""
     spec = shelf.methods.get(asked.method)
     return spec is None or spec.level == "row"
+
+
+def _fault(error: Exception) -> list[Any]:
+    """What a line is answered that cannot be asked, as the route would answer: also where we break on it."""
+    if isinstance(error, ExplaineryError):
+        return problem_of(error)
+    frames = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    log.error("line_broke kind=%s at=%s", type(error).__name__, frames[-4:])
+    return [500, problem_body(500, "internal_error", "Something went wrong on our side.")]
 
 
 def problem_of(error: ExplaineryError) -> list[Any]:

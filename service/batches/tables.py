@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from explainery.contract.model_card import InputSpec, ModelCard
-from service.batches.lines import BYTE_ORDER_MARK, LINE_BYTES, Line, UnusableInput, checked_id
+from service.batches.lines import BYTE_ORDER_MARK, LINE_BYTES, Blanks, Line, UnusableInput, checked_id
 from service.table_row import has_names
 
 CUSTOM_ID = "custom_id"
@@ -76,10 +76,14 @@ class CsvRows:
             self._columns.check(names)
             if position:
                 text.go_to(position)
+            blanks = Blanks()
             for cells in rows:
-                if cells:
-                    yield text.position, self._line(number, names, cells)
-                    number += 1
+                if not cells:
+                    blanks.seen()
+                    continue
+                blanks.over()
+                yield text.position, self._line(number, names, cells)
+                number += 1
         except csv.Error:
             raise UnusableInput("invalid_csv", "The row is not CSV: its quotes do not match, or a cell is very long.") from None
 

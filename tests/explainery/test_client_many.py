@@ -106,6 +106,17 @@ def test_the_same_key_goes_on_where_it_stopped(client: Client):
     assert {each.result.id for each in first} <= done
 
 
+def test_the_same_key_asks_anew_for_what_was_canceled_when_it_stopped(client: Client):
+    rows = np.random.default_rng(5).normal(size=(6, 3))
+    how = {**EXACT, "rows_per_job": 2, "jobs_ahead": 3, "progress": False, "idempotency_key": "run-2"}
+    many = client.explain_many("slow", rows, **how, decision_id="stopped")
+    next(many)
+    many.close()
+    assert JobState.CANCELED in {client.wait(job).status for job in client.jobs(decision_id="stopped")}
+    whole = ExplanationResult.joined(client.explain_many("slow", rows, **how, decision_id="stopped"))
+    np.testing.assert_allclose(whole.values, rows * WEIGHTS, atol=1e-9)
+
+
 def test_a_job_that_fails_ends_it(client: Client):
     rows = [{"left": [1.0, 2.0], "right": [3.0]}] * 3
     with pytest.raises(JobFailed) as raised:

@@ -128,7 +128,7 @@ CASES: dict[str, tuple[Any, str, str]] = {
     "false": (loan(inputs=[tensor(data=[1, 2, 3, False])]), "invalid_input", "only numbers (FP32)"),
     "null element": (loan(inputs=[tensor(data=[1, 2, 3, None])]), "invalid_input", "only numbers (FP32)"),
     "overflow": (loan(inputs=[tensor(data=[1, 2, 3, 1e300])]), "input_not_finite", "replace missing values"),
-    "huge integer": (loan(inputs=[tensor(data=[1, 2, 3, 10**400])]), "invalid_input", "outside the range of FP32"),
+    "huge integer": (loan(inputs=[tensor(data=[1, 2, 3, 10**400])]), "input_not_finite", "NaN or infinity"),
     "fraction": ({**PAIR, "instances": [{"left": [1, 2], "right": [0.5]}]}, "invalid_input", "only whole numbers (INT64)"),
     "many rows": (loan(inputs=[tensor(shape=[NUMBER, 4])]), "payload_too_large", "one job may have"),
     # instances
@@ -254,6 +254,20 @@ def test_a_body_that_is_no_json_or_not_finite_is_refused(case: str, client: Flas
     body, status, code, sentence = BODIES[case]
     check(client.post("/v1/explanations", data=body, content_type="application/json"), status, code, sentence)
     assert job_keys() == []
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        '"baseline": {"value": %s}', '"budget": %s', '"params": {"tolerance": %s}',
+        '"quality": [{"check": "deletion", "samples": %s}]',
+        '"instances": [[%s, 0.0, 0.0, 0.0]]', '"baseline": {"value": -%s}',
+    ],
+)  # fmt: skip
+def test_a_number_that_no_float_holds_is_refused_wherever_it_stands(place: str, client: FlaskClient, job_keys: Any) -> None:
+    body = '{"model": "loan", "method": "kernel_shap", "instances": [[1.0, 2.0, 0.0, 3.0]], ' + place % ("1" * 400) + "}"
+    answer = client.post("/v1/explanations", data=body, content_type="application/json")
+    assert (answer.status_code, job_keys()) == (422, []), answer.json
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from explainery.settings import Settings
 from explainery.store.batches import BatchStore
 from explainery.store.files import FileStore
 from explainery.store.tenants import TenantStore
-from service.batches.coordinator import Coordinator
+from service.batches.coordinator import OF_ONE, Coordinator
 from service.tenant import HEADER as TENANT
 
 ROW = {"income": 1.0, "debt": 2.0, "owns_home": 0.0, "age": 3.0}
@@ -490,6 +490,30 @@ def test_a_batch_whose_input_has_vanished_fails(client: FlaskClient, worker: Any
     (Path(settings.files) / file / "whole").unlink()
     found = ended(client, coordinator, batch)
     assert (found["status"], found["errors"]["data"][0]["code"]) == ("failed", "input_file_missing")
+
+
+def test_a_batch_whose_files_cannot_be_written_holds_up_no_other(
+    client: FlaskClient, serving: Any, coordinator: Coordinator, settings: Settings
+):
+    stuck = create(client, upload(client, jsonl(line("a"))).json["id"]).json["id"]
+    obstacle = Path(settings.files) / f"file-{stuck.removeprefix('batch_')}-output"
+    obstacle.touch()  # where its folder should be
+    turned(coordinator, lambda: coordinator._drives)
+    other = create(client, upload(client, jsonl(line("b"))).json["id"]).json["id"]
+    assert ended(client, coordinator, other)["status"] == "completed"
+    assert status(client, stuck) in ("validating", "in_progress")
+    obstacle.unlink()
+    assert ended(client, coordinator, stuck)["status"] == "completed"
+
+
+def test_a_tenant_with_many_batches_holds_up_no_other(client: FlaskClient, worker: Any, coordinator: Coordinator):
+    file = upload(client, jsonl(line("a"))).json["id"]
+    for _ in range(20):
+        create(client, file)  # nobody works on them
+    turned(coordinator, lambda: len(coordinator._drives) == OF_ONE)
+    other = create(client, upload(client, jsonl(line("b")), tenant="other").json["id"], tenant="other").json["id"]
+    turned(coordinator, lambda: any(lease.batch == other for lease in coordinator._drives))
+    assert len(coordinator._drives) == OF_ONE + 1
 
 
 def test_a_batch_that_fails_on_its_way_leaves_no_jobs(

@@ -301,6 +301,12 @@ def test_texts_in_binary_that_do_not_fit(client: FlaskClient) -> None:
         assert sentence in answer.json["error"]
 
 
+def test_an_input_that_is_sent_twice_is_refused_texts_too(client: FlaskClient) -> None:
+    one, two = (in_json("tokens", "BYTES", [word])[0] for word in ("good", "bad"))
+    answer = client.post("/v2/models/words.explain/infer", json={"inputs": [one, two]})
+    assert (answer.status_code, answer.json["code"]) == (422, "invalid_input"), answer.json
+
+
 def test_numbers_reach_the_worker_as_they_were_sent(client: FlaskClient, serving: Any) -> None:
     """The worker's answer is the row itself: sent and answered in bytes, every bit of it comes back."""
     row = np.array([[0.1, -3.4e38, 1.0, 1e-38]], np.float32)

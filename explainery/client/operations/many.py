@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     Rows = Inputs | Iterable[Any] | AsyncIterable[Any]
 
 FULL = ("queue_full", "quota_exceeded")
+MOST_STOPS = 50
+"""How often a run under one key may have been stopped before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +125,19 @@ class _Run:
             self._left = None
 
     def _submitted(self, rows: list[Any], labels: list[Any] | None) -> Steps[_Part]:
+        """The job of a stretch: that of an earlier run under the same key, unless it was canceled when that run stopped."""
         model, method, options = self._asked
-        key = f"{self._key}/{self._number}"
-        job = yield from jobs.submit(model, rows, method, idempotency_key=key, **options)
+        for key in self._keys():
+            job = yield from jobs.submit(model, rows, method, idempotency_key=key, **options)
+            if job.status is not JobState.CANCELED:
+                break
         self._number += 1
         return _Part(job, rows, labels)
+
+    def _keys(self) -> Iterator[str]:
+        first = f"{self._key}/{self._number}"
+        yield first
+        yield from (f"{first}~{again}" for again in range(1, MOST_STOPS + 1))
 
 
 def _next(source: Any) -> Steps[Stretch | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -66,6 +67,18 @@ def test_what_is_no_request_stays_alone_and_is_refused(body: Any, desk: Desk):
     planned = plan(numbered(body, BODY), desk)
     assert planned.refused[0][0] == 422
     assert [job.lines for job in planned.jobs] == [[(1, 1)]]
+
+
+def test_a_line_on_which_we_break_takes_none_with_it(desk: Desk):
+    def past_of(kind: Any) -> Any:
+        return 1 // 0 if kind.method == "exact_shapley" else no_past(kind)
+
+    other = {**BODY, "method": "exact_shapley"}
+    planned = plan(numbered(BODY, other, other, BODY), dataclasses.replace(desk, past_of=past_of))
+    assert [job.lines for job in planned.jobs] == [[(0, 1), (3, 1)]]
+    assert {line: (status, body["code"]) for line, (status, body) in planned.refused.items()} == {
+        1: (500, "internal_error"), 2: (500, "internal_error"),
+    }  # fmt: skip
 
 
 def test_numbers_of_another_type_are_not_alike():

@@ -12,7 +12,7 @@ import pytest
 
 from explainery.contract.batches import BatchFault
 from service.batches.checking import check
-from service.batches.lines import JsonLines, Reader, UnusableInput
+from service.batches.lines import MOST_BLANK, JsonLines, Reader, UnusableInput
 from service.batches.tables import CsvRows, ParquetRows, columns_of
 
 CSV = 'a,custom_id,kind\r\n1,"first, with ""quotes""",low\r\n\r\n2.5,"second\nin two lines",high\n-3e2,third,1\n'
@@ -60,6 +60,16 @@ def test_csv_with_a_mark_of_its_bytes_order_and_quoted_names(columns: Any):
     text = '\ufeff"a","custom_id","kind"\n"1","first","low"\n"2","second","high"\n'
     lines = again_from_everywhere(CsvRows(columns), io.BytesIO(text.encode()))
     assert [line.body["instances"] for line in lines] == [[{"a": 1, "kind": "low"}], [{"a": 2, "kind": "high"}]]
+
+
+def test_a_file_of_nothing_ends_its_reading(columns: Any):
+    blank = b"\n" * (MOST_BLANK + 10)
+    for reader, begins in ((JsonLines(), b""), (CsvRows(columns), b"kind,a\n")):
+        stream = io.BytesIO(begins + blank * 2)
+        with pytest.raises(UnusableInput) as caught:
+            next(reader.read(stream, 0, 0), None)
+        assert caught.value.code == "too_many_blank_lines"
+        assert stream.tell() < len(begins) + len(blank)
 
 
 def test_rows_without_a_name_are_numbered(columns: Any):
