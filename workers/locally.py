@@ -33,8 +33,8 @@ class Local:
 
     `coalitions`: those to ask for, bool [coalitions, players]. `weights`: [coalitions + 2], the last two of the instance and of
     the baseline, whose outputs are known. `solver`: [players + 1, players + 1]. `leverage`: [coalitions + 2].
-    `complete`: whether these are all coalitions. `determined`: whether they tell the players apart; not even all of them do where
-    the kernel is so narrow that beside the instance nothing counts.
+    `complete`: whether these are all coalitions. `determined`: whether they tell the players apart. Not even all of them do
+    where the kernel is so narrow that nothing counts but the instance.
     """
 
     coalitions: Coalitions
