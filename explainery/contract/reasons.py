@@ -42,8 +42,8 @@ class Reason(BaseModel):
     """One reason. `code`, `text`: None for what the card has no code for; `features`: what was summed, as it is attributed.
 
     `contribution`: in units of the output, below 0 where it speaks against. `certain`: at 95 %, that it has this sign and is
-    larger than all behind it, listed or not; standard errors of different features count as independent. `tied`: as large as one
-    beside it; ties stand in the card's order.
+    larger than all behind it, listed or not; standard errors of different features count as independent. `tied`: as large as
+    one beside it; ties stand in the card's order.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

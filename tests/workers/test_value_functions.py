@@ -161,6 +161,17 @@ def test_weights_enter_the_mean(lab: Local, method: str) -> None:
         )
 
 
+@pytest.mark.parametrize("summarise", [None, 3])
+def test_weights_enter_what_slopes_are_said_to_contribute(lab: Local, summarise: int | None) -> None:
+    """Of a linear model the slope times the way from the mean baseline foretells every perturbation."""
+    rows, x = np.repeat(RNG.normal(size=(3, 4)), [50, 2, 1], axis=0), RNG.normal(size=(1, 4))
+    baseline = Baseline(kind="background", summarise=summarise)
+    order = Order("saliency", {"input": x}, {}, 0, baseline, {"background/input": rows}, quality={"infidelity": {}})
+    (explanation,) = lab.explain("linear", order)[0].explanations
+    assert explanation.quality.checks is not None
+    assert explanation.quality.checks["infidelity"]["infidelity"] == pytest.approx(0, abs=1e-9)
+
+
 def test_trees_weigh_a_summarised_background(lab: Local) -> None:
     rows = np.repeat(RNG.normal(size=(3, 4)), [5, 2, 1], axis=0)
     x = RNG.normal(size=(2, 4))
