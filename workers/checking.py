@@ -15,7 +15,7 @@ from explainery.contract.job import CheckOrder
 from workers.frame import Frame
 from workers.game import Params
 from workers.plugins import CheckPlugin, Model, Shuffling
-from workers.points import Row
+from workers.points import Row, numbers_of
 from workers.questions import Answer, Question, Solution
 from workers.recheck import Again, Finding, Rerun, Shuffle, Subject
 from workers.subject import flat_map
@@ -116,6 +116,9 @@ def _again(asked: Again, row: Row, copies: Copies, run: Run) -> Turns:
         row = replace(row, model=model, known_baseline=None, learn_baseline=_forget, vectors=None)
     if asked.moves is not None:
         row = replace(row, instance=row.instance | _moved(row, asked), vectors=None)
+        if row.neighbours is not None:
+            numbers = numbers_of(row)
+            row.neighbours = row.neighbours.moved(numbers.instance, numbers.baselines, row.partition)
     solution = yield from in_turns(row, run(row, asked.seed))
     return Rerun(flat_map(solution), shuffled)
 

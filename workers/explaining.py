@@ -222,7 +222,15 @@ def _summed_up(
         attributions=attributions,
         quality=_noted(quality_of(game, solution, order.method.SPEC, findings), row.notes),
         maps=tuple(maps),
-        reasons=reasons_of(order.job, card, attributions, shares, errors, random=order.method.SPEC.random),
+        reasons=reasons_of(
+            order.job,
+            card,
+            attributions,
+            shares,
+            errors,
+            _wholes(row.partition, solution, errors),
+            random=order.method.SPEC.random,
+        ),
     )
     return RowAnswer(explanation, shares | layers, errors, {map_key(described): array for described, array in maps.items()})
 
@@ -255,6 +263,13 @@ def attribution_of(spec: InputSpec, partition: Partition, solution: Solution) ->
         return values[partition.of_input(spec.name)].astype(precision)
     labels = partition.labels[spec.name]
     return np.where(labels < 0, 0.0, (values / partition.sizes)[labels]).astype(precision)
+
+
+def _wholes(partition: Partition, solution: Solution, errors: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+    """Input -> the standard error of what it contributes: players err apart, a player's elements together."""
+    found = solution.standard_error
+    parts = errors if isinstance(found, dict) or found is None else {name: found[partition.of_input(name)] for name in errors}
+    return {name: float(np.linalg.norm(part.astype(np.float64))) for name, part in parts.items()}
 
 
 def _described(spec: InputSpec, partition: Partition, solution: Solution, share: NDArray[Any]) -> Attribution:

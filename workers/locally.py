@@ -33,7 +33,8 @@ class Local:
 
     `coalitions`: those to ask for, bool [coalitions, players]. `weights`: [coalitions + 2], the last two of the instance and of
     the baseline, whose outputs are known. `solver`: [players + 1, players + 1]. `leverage`: [coalitions + 2].
-    `complete`: whether these are all coalitions. `determined`: whether they tell the players apart.
+    `complete`: whether these are all coalitions. `determined`: whether they tell the players apart. Not even all of them do
+    where the kernel is so narrow that nothing counts but the instance.
     """
 
     coalitions: Coalitions
@@ -56,10 +57,10 @@ class Local:
 
     def _errors(self, design: Floats, rest: Floats) -> Floats | None:
         """Sandwich with leverage-corrected residuals (HC3; MacKinnon & White, 1985)."""
-        if self.complete:
-            return np.zeros(design.shape[1] - 1)
         if not self.determined:
             return None
+        if self.complete:
+            return np.zeros(design.shape[1] - 1)
         blamed = (self.weights * rest / (1 - self.leverage))[:, None] * design
         return np.asarray(np.sqrt(((blamed @ self.solver) ** 2).sum(axis=0)[1:]))
 
@@ -82,7 +83,7 @@ def local(players: int, count: int, width: float, seed: int) -> Local:
     solver = np.linalg.pinv(gram, rcond=CUT, hermitian=True)
     determined = bool(np.linalg.matrix_rank(gram, tol=CUT * np.linalg.norm(gram, 2), hermitian=True) == players + 1)
     leverage = np.minimum(np.einsum("ij,jk,ik->i", root, solver, root, optimize=True), 1 - CUT)
-    return Local(frozen(drawn), frozen(weights), frozen(solver), frozen(leverage), complete, determined and not complete)
+    return Local(frozen(drawn), frozen(weights), frozen(solver), frozen(leverage), complete, determined)
 
 
 def _design(coalitions: Coalitions) -> Floats:

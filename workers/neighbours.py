@@ -10,7 +10,7 @@ the mean over the whole background, as in the marginal function.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ from workers.centroids import spread
 from workers.draws import generator
 from workers.game import Partition
 from workers.questions import Floats
+
+Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +37,19 @@ class Neighbours:
         away = coalitions.astype(np.float64) @ self.away[:, self.order]
         return self.order[np.argsort(away, axis=1, kind="stable")[:, : self.count]]
 
+    def moved(self, instance: Arrays, backgrounds: Arrays, partition: Partition) -> Neighbours:
+        """Those of the row when it has moved; rows at the same distance go in the same order."""
+        return replace(self, away=_away(instance, backgrounds, partition))
 
-def neighbours_of(
-    count: int,
-    instance: Mapping[str, NDArray[Any]],
-    backgrounds: Mapping[str, NDArray[Any]],
-    partition: Partition,
-    seed: int,
-) -> Neighbours:
+
+def neighbours_of(count: int, instance: Arrays, backgrounds: Arrays, partition: Partition, seed: int) -> Neighbours:
     """A row's neighbours. `instance`: input -> [*row]; `backgrounds`: input -> [backgrounds, *row]."""
+    away = _away(instance, backgrounds, partition)
+    rows = away.shape[1]
+    return Neighbours(min(count, rows), away, generator(seed, "neighbours").permutation(rows))
+
+
+def _away(instance: Arrays, backgrounds: Arrays, partition: Partition) -> Floats:
     rows = len(next(iter(backgrounds.values())))
     away = np.zeros((partition.players, rows))
     for name, labels in partition.labels.items():
@@ -51,4 +57,4 @@ def neighbours_of(
         squares = ((around - instance[name].reshape(-1)) / spread(around)) ** 2
         flat = labels.reshape(-1)
         np.add.at(away, flat[flat >= 0], squares[:, flat >= 0].T)
-    return Neighbours(min(count, rows), away, generator(seed, "neighbours").permutation(rows))
+    return away

@@ -10,9 +10,9 @@ import numpy as np
 from explainery.contract.catalogue import MethodSpec
 from explainery.contract.result import Quality, Verdict
 from workers.game import Game
-from workers.questions import Solution
+from workers.questions import Floats, Solution
 from workers.recheck import Finding
-from workers.standard_errors import NORMAL
+from workers.standard_errors import NORMAL, RESOLUTION, share_of_range
 from workers.thresholds import judged, worst
 
 FLAT = 1e-6
@@ -24,12 +24,13 @@ def quality_of(game: Game, solution: Solution, method: MethodSpec, findings: Map
     """The figures of one explanation, what its checks found, and the verdict with its reasons."""
     gap = completeness_gap(game, solution) if method.completeness else None
     even = gap is not None and _same_output(game)
-    sampled = method.random and solution.error is not None  # how far it is from its tolerance tells more than that it is
+    sampling = sampling_error(game, solution, method)  # how large it is tells more than that it is above the tolerance
     figures = {
         "same_output": float(even),
         "completeness_gap": None if even else gap,
-        "unconverged": float(solution.converged is False and not sampled),
-        "sampling_error": solution.error if sampled else None,
+        "unconverged": float(solution.converged is False and sampling is None),
+        "sampling_error": sampling,
+        "unexplained": solution.unexplained,
     }
     told = [(name, *judged(name, value, method.name)) for name, value in figures.items()]
     notes = [
@@ -42,7 +43,7 @@ def quality_of(game: Game, solution: Solution, method: MethodSpec, findings: Map
     parts = () if spread is None else spread.values() if isinstance(spread, dict) else (spread,)
     return Quality(
         completeness_gap=gap,
-        approximation_error=solution.error,
+        approximation_error=solution.unexplained if solution.error is None else solution.error,
         standard_error=max((float(np.max(part, initial=0.0)) for part in parts), default=None),
         converged=solution.converged,
         verdict=worst([verdict for _, verdict, _ in told] + [found["verdict"] for found, _ in checks.values()]),
@@ -50,6 +51,22 @@ def quality_of(game: Game, solution: Solution, method: MethodSpec, findings: Map
         interval_95_factor=None if spread is None else NORMAL,
         checks={name: found for name, (found, _) in checks.items()} or None,
     )
+
+
+def sampling_error(game: Game, solution: Solution, method: MethodSpec) -> float | None:
+    """The largest standard error as a share of the attributions' range, of a random method; None where nobody knows it.
+
+    A method with a tolerance has compared it with that.
+    """
+    found, spread = solution.per_element or solution.per_player, solution.standard_error
+    if not method.random or solution.error is not None or spread is None or found is None:
+        return solution.error if method.random else None
+    outputs = max(abs(game.instance_output), abs(game.baseline_output)) if method.contributes else 0.0
+    return share_of_range(_flat(found), _flat(spread), RESOLUTION * outputs)
+
+
+def _flat(found: Floats | Mapping[str, Floats]) -> Floats:
+    return np.concatenate([part.reshape(-1) for part in found.values()]) if isinstance(found, Mapping) else found
 
 
 def completeness_gap(game: Game, solution: Solution) -> float:

@@ -290,6 +290,7 @@ class Solution:
     like one row of it. `maps`: what goes with them.
     `standard_error`: for sampling methods, float64 [players], or per element as `per_element` is.
     `error`: the figure that `tolerance` was compared with.
+    `unexplained`: of a fitted model, the share of the output's variance that it leaves.
     `margin`: what was explained, where that is not the output itself.
     `notes`: what a reader should know (and why `converged` is False, when it is).
     """
@@ -300,6 +301,7 @@ class Solution:
     maps: tuple[Map, ...] = ()
     standard_error: Floats | dict[str, Floats] | None = None
     error: float | None = None
+    unexplained: float | None = None
     converged: bool | None = None
     margin: Margin | None = None
     notes: tuple[str, ...] = field(default=())

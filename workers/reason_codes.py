@@ -17,17 +17,29 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def reasons_of(
-    job: JobSpec, card: ModelCard, attributions: Sequence[Attribution], shares: Arrays, errors: Arrays, *, random: bool
+    job: JobSpec,
+    card: ModelCard,
+    attributions: Sequence[Attribution],
+    shares: Arrays,
+    errors: Arrays,
+    wholes: Mapping[str, float],
+    *,
+    random: bool,
 ) -> tuple[Reason, ...] | None:
-    """The reasons that a job asks for; None where it asks for none. `random`: whether the method samples."""
+    """The reasons that a job asks for; None where it asks for none.
+
+    `wholes`: input -> the standard error of all that it contributes together. `random`: whether the method samples.
+    """
     if job.reasons is None:
         return None
-    found = [each for described in attributions for each in _contributions(card, described, shares, errors, random=random)]
+    found = [
+        each for described in attributions for each in _contributions(card, described, shares, errors, wholes, random=random)
+    ]
     return principal_reasons(found, Codes(card.reasons, _groups(job, card)), job.reasons)
 
 
 def _contributions(
-    card: ModelCard, described: Attribution, shares: Arrays, errors: Arrays, *, random: bool
+    card: ModelCard, described: Attribution, shares: Arrays, errors: Arrays, wholes: Mapping[str, float], *, random: bool
 ) -> Iterator[Contribution]:
     """Of a table each feature or group, of another input the whole."""
     values = shares[described.input].astype(np.float64).reshape(-1)
@@ -35,8 +47,7 @@ def _contributions(
     spread = None if error is None else error.astype(np.float64).reshape(-1)
     unknown = None if random else 0.0
     if described.features is None or card.input(described.input).modality != "tabular":
-        whole = unknown if spread is None else float(np.sqrt((spread**2).sum()))
-        yield Contribution(described.input, float(values.sum()), whole)
+        yield Contribution(described.input, float(values.sum()), wholes.get(described.input, unknown))
         return
     for place, name in enumerate(described.features):
         yield Contribution(name, float(values[place]), unknown if spread is None else float(spread[place]))

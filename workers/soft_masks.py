@@ -89,7 +89,11 @@ class Contrast:
         return np.asarray(present - absent)
 
     def standard_error(self) -> Floats:
-        """[players], for masks that were drawn apart."""
+        """[players], for masks that were drawn apart.
+
+        To what the masks say is added, on either side, the variance of one mask more: a player that was present, or absent, in
+        a single mask or in none would be certain otherwise. Of many masks it is nothing.
+        """
         shown, hidden = self._with[0], self._plain[0] - self._with[0]
         varied = (shown > 0) & (hidden > 0)
         shown, hidden = np.where(varied, shown, 1), np.where(varied, hidden, 1)
@@ -99,7 +103,19 @@ class Contrast:
         first = c**2 * self._squared[2] - 2 * c * d * self._squared[1] + d**2 * self._squared[0]
         mixed = c * self._with[2] - (d + c * absent) * self._with[1] + d * absent * self._with[0]
         last = self._plain[2] - 2 * absent * self._plain[1] + absent**2 * self._plain[0]
-        return np.sqrt(np.maximum(np.where(varied, first - 2 * back * mixed + back**2 * last, 0), 0))
+        said = np.maximum(np.where(varied, first - 2 * back * mixed + back**2 * last, 0), 0)
+        return np.sqrt(said + self._variance() * self._more())
+
+    def _variance(self) -> float:
+        """Of the outputs."""
+        count, total, squares = self._plain
+        return float(max(squares - total**2 / count, 0) / (count - 1)) if count > 1 else 0.0
+
+    def _more(self) -> Floats:
+        """Of one mask more: 1 by the square of the masks that there are, counted by what they show and hide of each player."""
+        count, shown, squared = self._plain[0], self._with[0], self._squared[0]
+        sides = ((shown, squared), (count - shown, count - 2 * shown + squared))
+        return np.sum([1 / np.maximum(side**2 / np.where(of > 0, of, 1), 1) ** 2 for side, of in sides], axis=0)
 
     def _means(self) -> tuple[Floats, Floats]:
         """The mean output where each player is present, and where it is absent."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.stats import t as student
 
@@ -16,10 +18,16 @@ NORMAL = 1.959964
 
 def relative_error(phi: Floats, spread: Floats, game: Game) -> float:
     """Largest standard error over the range of the attributions, zero included (Covert & Lee's criterion)."""
-    outputs = max(abs(game.instance_output), abs(game.baseline_output))
-    scale = max(float(np.max(phi, initial=0.0) - np.min(phi, initial=0.0)), RESOLUTION * outputs)
-    largest = float(spread.max())
-    return largest / scale if largest else 0.0
+    return share_of_range(phi, spread, RESOLUTION * max(abs(game.instance_output), abs(game.baseline_output)))
+
+
+def share_of_range(phi: Floats, spread: Floats, least: float = 0.0) -> float:
+    """The same, of a range that counts as `least` at the least; infinite where there is none to compare with."""
+    scale = max(float(np.max(phi, initial=0.0) - np.min(phi, initial=0.0)), least)
+    largest = float(np.max(spread, initial=0.0))
+    if not largest:
+        return 0.0
+    return largest / scale if scale else math.inf
 
 
 def widening(degrees: Floats) -> Floats:

@@ -64,6 +64,6 @@ def _labels(partition: Partition, name: str, shape: tuple[int, ...]) -> NDArray[
 
 
 def _way(row: Row, name: str) -> Floats:
-    """Instance less baseline (the mean of several), shaped like one row."""
-    baseline = row.model.fetch(row.baselines[name]).mean(axis=0)
+    """Instance less baseline (the mean of several, by what each weighs), shaped like one row."""
+    baseline = row.mean(row.model.fetch(row.baselines[name])[None])[0]
     return np.asarray(row.model.fetch(row.instance[name])[0] - baseline)

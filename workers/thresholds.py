@@ -35,6 +35,7 @@ class Rule:
 
 GAP = "Attributions miss the output difference by {value:.1%}; raise max_steps or samples."
 SAMPLING = "The standard errors are {value:.0%} of the attributions' range; raise samples, or group features."
+UNEXPLAINED = "The linear model leaves {value:.0%} of the output's variance around the instance unexplained; read it with care."
 UNCONVERGED = "The method did not converge within its budget; raise samples or max_steps."
 SAME_OUTPUT = "Instance and baseline give the same output: there is no difference to attribute. Try another baseline."
 CURVE = "{check}: the attributions' order is better than random ones by only {value:.1f} standard deviations."
@@ -52,15 +53,21 @@ NEAR = (
 """Methods that look at the instance and what lies next to it, and promise nothing of the whole way to the baseline."""
 HEATMAPS = (
     "grad_cam", "grad_cam_plus_plus", "hires_cam", "layer_cam", "xgrad_cam", "score_cam", "eigen_cam", "guided_grad_cam",
-    "var_grad", "square_grad", "attention_rollout", "attention_gradient",
+    "attention_rollout", "attention_gradient",
 )  # fmt: skip
 """Methods that say where the model looks, and not what that adds."""
+SIZES = ("sobol", "hsic", "var_grad", "square_grad")
+"""Methods that say how much a feature matters, and not in which direction: their order may be the wrong way round."""
+INDICES = ("sobol", "hsic")
+"""Shares of variance and of dependence: their standard errors grow with themselves, and the order is known before the size."""
 
 TABLE: tuple[Rule, ...] = (
     Rule("completeness_gap", 0.01, 0.1, GAP),
     Rule("same_output", 1, NEVER, SAME_OUTPUT),
     Rule("unconverged", 1, NEVER, UNCONVERGED),
     Rule("sampling_error", 0.1, 0.5, SAMPLING),
+    *(Rule("sampling_error", 0.25, 1.0, SAMPLING, name) for name in INDICES),
+    Rule("unexplained", 0.5, NEVER, UNEXPLAINED),
     Rule("deletion.score", 2.0, 1.7, CURVE.replace("{check}", "Deletion"), falls=True),
     Rule("deletion.kept", 0.5, 0.4, KEPT, falls=True),
     Rule("insertion.score", 0.5, -0.5, CURVE.replace("{check}", "Insertion"), falls=True),
@@ -73,6 +80,11 @@ TABLE: tuple[Rule, ...] = (
     *(Rule("insertion.score", 0.5, -2.0, CURVE.replace("{check}", "Insertion"), name, falls=True) for name in HEATMAPS),
     *(Rule("infidelity.score", 1.7, -2.0, CHANCE, name, falls=True) for name in HEATMAPS),
     *(Rule("infidelity.correlation", 0.1, -NEVER, INFIDELITY, name, falls=True) for name in HEATMAPS),
+    *(Rule("deletion.score", 1.7, -NEVER, CURVE.replace("{check}", "Deletion"), name, falls=True) for name in SIZES),
+    *(Rule("deletion.kept", 0.15, -NEVER, KEPT, name, falls=True) for name in SIZES),
+    *(Rule("insertion.score", 0.5, -NEVER, CURVE.replace("{check}", "Insertion"), name, falls=True) for name in SIZES),
+    *(Rule("infidelity.score", 1.7, -NEVER, CHANCE, name, falls=True) for name in SIZES),
+    *(Rule("infidelity.correlation", 0.1, -NEVER, INFIDELITY, name, falls=True) for name in SIZES),
     Rule("max_sensitivity.relative", 0.6, 1.0, SENSITIVITY),
     Rule("randomisation.correlation", 0.6, 0.9, SHUFFLED),
     Rule("stability.rank_correlation", 0.6, 0.3, SEEDS, falls=True),

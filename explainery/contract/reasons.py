@@ -42,8 +42,8 @@ class Reason(BaseModel):
     """One reason. `code`, `text`: None for what the card has no code for; `features`: what was summed, as it is attributed.
 
     `contribution`: in units of the output, below 0 where it speaks against. `certain`: at 95 %, that it has this sign and is
-    larger than the next; standard errors of different features count as independent. `tied`: as large as one beside it; ties
-    stand in the card's order.
+    larger than all behind it, listed or not; standard errors of different features count as independent. `tied`: as large as
+    one beside it; ties stand in the card's order.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -115,7 +115,8 @@ def principal_reasons(contributions: Iterable[Contribution], codes: Codes, asked
     largest = max((abs(subject.value) for subject in subjects.values()), default=0.0)
     speaking = [subject for subject in subjects.values() if sign * subject.value > SAME * largest]
     ranked = _ranked(speaking, sign, SAME * largest)
-    return tuple(_reason(ranked, place, sign, SAME * largest) for place in range(min(asked.top, len(ranked))))
+    rest = [subject for subject in subjects.values() if sign * subject.value <= SAME * largest]
+    return tuple(_reason(ranked, rest, place, sign, SAME * largest) for place in range(min(asked.top, len(ranked))))
 
 
 def _ranked(subjects: list[_Subject], sign: int, near: float) -> list[_Subject]:
@@ -130,10 +131,10 @@ def _ranked(subjects: list[_Subject], sign: int, near: float) -> list[_Subject]:
     return ranked
 
 
-def _reason(ranked: list[_Subject], place: int, sign: int, near: float) -> Reason:
+def _reason(ranked: list[_Subject], rest: list[_Subject], place: int, sign: int, near: float) -> Reason:
+    """`rest`: what does not speak that way, as far as is known."""
     subject = ranked[place]
     beside = [ranked[other].value for other in (place - 1, place + 1) if 0 <= other < len(ranked)]
-    after = ranked[place + 1] if place + 1 < len(ranked) else None
     tied = any(abs(value - subject.value) <= near for value in beside)
     return Reason(
         rank=place + 1,
@@ -143,13 +144,13 @@ def _reason(ranked: list[_Subject], place: int, sign: int, near: float) -> Reaso
         contribution=subject.value,
         standard_error=subject.error,
         tied=tied,
-        certain=not tied and _beyond(sign * subject.value, subject.error) and _larger(subject, after, sign),
+        certain=not tied
+        and _beyond(sign * subject.value, subject.error)
+        and all(_larger(subject, other, sign) for other in (*ranked[place + 1 :], *rest)),
     )
 
 
-def _larger(one: _Subject, other: _Subject | None, sign: int) -> bool:
-    if other is None:
-        return True
+def _larger(one: _Subject, other: _Subject, sign: int) -> bool:
     known = one.error is not None and other.error is not None
     spread = math.hypot(one.error or 0.0, other.error or 0.0) if known else None
     return _beyond(sign * (one.value - other.value), spread)

@@ -83,6 +83,24 @@ def test_the_sampling_error_decides_for_a_random_method_whatever_its_tolerance(e
     assert quality([2.0], error=error).verdict == "pass"
 
 
+@pytest.mark.parametrize(("spread", "verdict"), [(0.05, "pass"), (0.3, "warn"), (1.2, "fail")])
+def test_standard_errors_decide_where_a_random_method_has_no_tolerance(spread: float, verdict: str) -> None:
+    found = quality([2.0, 1.0], random=True, complete=False, standard_error=np.array([spread, 0.0]))
+    assert (found.verdict, found.approximation_error) == (verdict, None)
+    assert bool(found.notes) is (verdict != "pass")
+    game = Game(Partition({"a": np.arange(2), "b": np.arange(2, 4)}), 3.0, 1.0, seed=0)
+    parts = {"a": np.array([2.0, 1.0]), "b": np.zeros(2)}
+    errors = {"a": np.zeros(2), "b": np.array([0.0, spread])}
+    elements = Solution(per_element=parts, standard_error=errors)
+    assert quality_of(game, elements, method(complete=False, random=True)).verdict == verdict
+
+
+def test_errors_about_nothing_are_endless() -> None:
+    found = quality([0.0, 0.0], 0.0, 0.0, random=True, complete=False, standard_error=np.array([0.1, 0.0]))
+    assert found.verdict == "fail"
+    assert quality([0.0], 0.0, 0.0, random=True, complete=False, standard_error=np.zeros(1)).verdict == "pass"
+
+
 def test_the_interval_goes_with_the_standard_error() -> None:
     assert quality([2.0], standard_error=np.array([0.1])).interval_95_factor == pytest.approx(1.96, abs=1e-4)
     assert quality([2.0]).interval_95_factor is None

@@ -17,8 +17,11 @@ from explainery.store.jobs import Claim
 from service.admission import Terms, admit
 from service.shelf import Shelf
 from workers.batch import Batch
+from workers.explaining import _wholes
+from workers.game import Partition
 from workers.local import Local
 from workers.offering import offer_of
+from workers.questions import Solution
 
 WEIGHTS = [1.0, -2.0, 0.5, -4.0]
 CODES = '[reasons]\nincome = {code = "R1", text = "Income"}\nhome = {code = "R2", text = "Home"}\n'
@@ -84,3 +87,13 @@ def test_the_sum_of_all_reasons_is_the_difference(bank: Local) -> None:
     row = [[1.0, 1.0, 1.0, 1.0]]
     both = [each for way in ("for", "against") for each in reasons(bank, row, reasons={"direction": way, "top": 9})[0]]
     assert sum(each.contribution for each in both) == pytest.approx(float(np.sum(WEIGHTS)))
+
+
+def test_the_elements_of_a_player_err_together() -> None:
+    """Of 16 elements in one player with a standard error of 0.4 the sum errs by 0.4, and not by 0.4 / 4."""
+    partition = Partition({"picture": np.zeros((4, 4), dtype=np.int64), "row": np.array([1, 2])})
+    solution = Solution(per_player=np.ones(3), standard_error=np.array([0.4, 0.3, 0.4]))
+    errors = {"picture": np.full((4, 4), 0.4 / 16), "row": np.array([0.3, 0.4])}
+    assert _wholes(partition, solution, errors) == {"picture": pytest.approx(0.4), "row": pytest.approx(0.5)}
+    assert _wholes(partition, Solution(standard_error=errors), errors)["picture"] == pytest.approx(0.1)
+    assert _wholes(partition, Solution(), {}) == {}

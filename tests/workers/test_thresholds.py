@@ -7,7 +7,7 @@ import pytest
 from workers.registry import discover
 from workers.thresholds import NEVER, TABLE, Rule, judged, rule_of, worst
 
-OF_EVERY_ANSWER = {"completeness_gap", "same_output", "unconverged", "sampling_error"}
+OF_EVERY_ANSWER = {"completeness_gap", "same_output", "unconverged", "sampling_error", "unexplained"}
 
 
 @pytest.mark.parametrize("rule", TABLE, ids=lambda rule: f"{rule.figure}-{rule.method}")
@@ -30,6 +30,17 @@ def test_figures_are_those_of_checks_and_methods_are_on_offer() -> None:
         assert rule.figure in OF_EVERY_ANSWER or check in found.checks
         assert rule.method == "*" or rule.method in found.methods
     assert len({(rule.figure, rule.method) for rule in TABLE}) == len(TABLE)
+
+
+def test_a_size_without_a_direction_does_not_fail_for_the_direction() -> None:
+    """Of a feature that speaks against the output, what matters most is the first to be deleted, and the output rises."""
+    found = discover()
+    sizes = [name for name, method in found.methods.items() if not (method.SPEC.contributes or method.SPEC.slopes)]
+    assert {"sobol", "hsic", "var_grad", "square_grad"} <= set(sizes)
+    for name in sizes:
+        for figure in ("deletion.score", "deletion.kept", "insertion.score", "infidelity.score", "infidelity.correlation"):
+            assert judged(figure, -9.0, name)[0] == "warn"
+            assert judged(figure, 3.0, name)[0] == "pass"
 
 
 def test_what_is_not_known_decides_nothing() -> None:

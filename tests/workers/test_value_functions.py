@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from explainery.contract.job import Baseline
 from explainery.contract.result import Result
 from workers.centroids import centroids
+from workers.draws import generator
 from workers.game import Partition
 from workers.local import Local, Order
 from workers.neighbours import neighbours_of
@@ -82,6 +84,23 @@ def test_conditional_on_a_discrete_distribution_is_the_conditional_expectation(l
     assert result.explanations[0].baseline_output == pytest.approx(1 + 4.5 / 2)
     marginal = explain(lab, "exact_shapley", "linear", np.ones((1, 4)), cases, params=params)[1]
     np.testing.assert_allclose(marginal["attributions.input"][0], [0.5, 1.75], atol=1e-9)
+
+
+def test_a_moved_row_has_neighbours_of_its_own(lab: Local) -> None:
+    """Of two groups of rows those of the nearer one stand for what is absent; half of the moves lead into the other's reach."""
+    rows = np.repeat([[-1.0, 0, 0, 0], [1.0, 1, 1, 1]], 5, axis=0)
+    x = np.array([[0.01, 0.5, 0.5, 0.5]])  # nearer to the second group by a little
+    baseline = Baseline(kind="background", neighbours=5)
+    checks = {"max_sensitivity": {"radius": 0.9, "runs": 16}}
+    order = Order("exact_shapley", {"input": x}, {}, 0, baseline, {"background/input": rows}, quality=checks)
+    (explanation,) = lab.explain("linear", order)[0].explanations
+    found = (explanation.quality.checks or {})["max_sensitivity"]
+    rng, own, changes = generator(0, "checks/moves"), lab.explain("linear", replace(order, quality={}))[1], []
+    for _ in range(16):
+        move = rng.uniform(-0.9, 0.9, 4) * np.ptp(x)
+        there = lab.explain("linear", replace(order, inputs={"input": x + move}, quality={}))[1]
+        changes.append(np.linalg.norm(there["attributions.input"] - own["attributions.input"]))
+    assert found["max_sensitivity"] == pytest.approx(max(changes), rel=1e-9)
 
 
 def test_neighbours_of_all_rows_are_the_marginal_function(lab: Local) -> None:
@@ -159,6 +178,17 @@ def test_weights_enter_the_mean(lab: Local, method: str) -> None:
         assert result.cost.model_evaluations + result.cost.gradient_evaluations < 0.6 * (
             whole.cost.model_evaluations + whole.cost.gradient_evaluations
         )
+
+
+@pytest.mark.parametrize("summarise", [None, 3])
+def test_weights_enter_what_slopes_are_said_to_contribute(lab: Local, summarise: int | None) -> None:
+    """Of a linear model the slope times the way from the mean baseline foretells every perturbation."""
+    rows, x = np.repeat(RNG.normal(size=(3, 4)), [50, 2, 1], axis=0), RNG.normal(size=(1, 4))
+    baseline = Baseline(kind="background", summarise=summarise)
+    order = Order("saliency", {"input": x}, {}, 0, baseline, {"background/input": rows}, quality={"infidelity": {}})
+    (explanation,) = lab.explain("linear", order)[0].explanations
+    assert explanation.quality.checks is not None
+    assert explanation.quality.checks["infidelity"]["infidelity"] == pytest.approx(0, abs=1e-9)
 
 
 def test_trees_weigh_a_summarised_background(lab: Local) -> None:

@@ -45,8 +45,8 @@ SPEC = MethodSpec(
     reference='Ribeiro, Singh & Guestrin, "Why Should I Trust You?": Explaining the Predictions of Any Classifier, KDD 2016',
 )
 
-POOR = 0.5
-"""Share of the variance unexplained from which the reader is told that a linear model does not describe the output."""
+ENOUGH = 8
+"""Samples for each feature that tell the features apart, unless the kernel is too narrow."""
 
 
 def explain(game: Game, params: Params) -> Explaining:
@@ -58,15 +58,12 @@ def explain(game: Game, params: Params) -> Explaining:
         if not more:
             plan = _cut_short(game, params, plan, values)
     fit = plan.fit(values, game.instance_output, game.baseline_output)
-    determined = plan.determined or plan.complete
-    notes: tuple[str, ...] = () if determined else (_undetermined(game.players, params["samples"]),)
-    if fit.unexplained > POOR:
-        notes += (f"The linear model explains {1 - fit.unexplained:.0%} of the output's variance here; read it with care.",)
+    notes = () if plan.determined else (_undetermined(game.players, params["samples"], complete=plan.complete),)
     return Solution(
         per_player=fit.coefficients,
         standard_error=fit.standard_error,
-        error=fit.unexplained,
-        converged=None if determined else False,
+        unexplained=fit.unexplained,
+        converged=None if plan.determined else False,
         notes=notes,
     )
 
@@ -86,5 +83,7 @@ def cost(players: int, params: Params) -> int:
     return int(min(params["samples"] - 2, 2**players - 2))
 
 
-def _undetermined(players: int, samples: int) -> str:
-    return f"{samples} samples cannot tell {players} features apart: raise samples to {8 * players}, or group features."
+def _undetermined(players: int, samples: int, *, complete: bool) -> str:
+    if complete or samples >= ENOUGH * players:
+        return "The kernel is so narrow that beside the instance nothing counts: raise kernel_width."
+    return f"{samples} samples cannot tell {players} features apart: raise samples to {ENOUGH * players}, or group features."

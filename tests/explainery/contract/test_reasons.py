@@ -53,6 +53,15 @@ def test_ties_stand_in_the_cards_order_and_are_not_certain() -> None:
     ]
 
 
+@pytest.mark.parametrize("last", [-0.8, -1e-9, 0.5])
+def test_all_behind_have_a_word_and_not_only_the_next(last: float) -> None:
+    """The third may well be the largest, whether or not it seems to speak that way."""
+    found = reasons(("age", -1.0, 0.01), ("shoe", -0.9, 0.01), ("debt", last, 2.0))
+    assert [each.certain for each in found] == [False] * len(found)
+    found = reasons(("age", -1.0, 0.01), ("shoe", -0.9, 0.01), ("debt", last, 0.01))
+    assert [each.certain for each in found] == [True] * len(found)
+
+
 @pytest.mark.parametrize(
     ("first", "second", "certain"),
     [

@@ -55,7 +55,7 @@ def test_the_papers_map_centred() -> None:
     assert len(shares) == solved.evaluations == rise.cost(64, {"samples": 202}) == 200
 
 
-def test_masks_are_smooth_alike_everywhere_and_of_their_block_alone() -> None:
+def test_countare_smooth_alike_everywhere_and_of_their_block_alone() -> None:
     fields = (Field((30, 20), (5, 4)),)
     many = np.concatenate([masks(fields, 0.3, 1, block, 64) for block in range(60)]).reshape(-1, 30, 20)
     assert many.min() >= 0
@@ -85,7 +85,7 @@ def test_planted_steps_of_a_series_stand_out() -> None:
     assert solved.phi.argmax() in range(19, 25)
 
 
-def test_intervals_cover_what_many_masks_give() -> None:
+def test_intervals_cover_what_many_countgive() -> None:
     w = RNG.normal(size=(1, 8, 8))
 
     def f(points: np.ndarray) -> np.ndarray:
@@ -101,7 +101,7 @@ def test_intervals_cover_what_many_masks_give() -> None:
 
 
 def test_the_standard_error_by_its_definition() -> None:
-    """Mask by mask: the influence each has on the ratio of means."""
+    """Mask by mask: the influence each has on the ratio of means; and the variance of one mask more, shown and hidden."""
     shares, values = RNG.random((50, 4)), RNG.normal(size=50)
     found = Contrast(4)
     found.add(shares[:20], values[:20])
@@ -109,15 +109,35 @@ def test_the_standard_error_by_its_definition() -> None:
     shown, hidden = shares.sum(axis=0), (1 - shares).sum(axis=0)
     present, absent = values @ shares / shown, values @ (1 - shares) / hidden
     influence = shares * (values[:, None] - present) / shown - (1 - shares) * (values[:, None] - absent) / hidden
+    counts = (shown**2 / (shares**2).sum(axis=0), hidden**2 / ((1 - shares) ** 2).sum(axis=0))
+    more = values.var(ddof=1) * (1 / counts[0] ** 2 + 1 / counts[1] ** 2)
     np.testing.assert_allclose(found.contrast(), present - absent, atol=1e-12)
-    np.testing.assert_allclose(found.standard_error(), np.sqrt((influence**2).sum(axis=0)), atol=1e-12)
+    np.testing.assert_allclose(found.standard_error(), np.sqrt((influence**2).sum(axis=0) + more), atol=1e-12)
 
 
 def test_a_place_that_never_varied_says_nothing() -> None:
     found = Contrast(2)
     found.add(np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([1.0, 3.0]))
     np.testing.assert_array_equal(found.contrast(), [0.0, 2.0])
-    assert found.standard_error()[0] == 0
+    assert found.standard_error()[0] >= np.sqrt(2)  # the outputs' own spread: nobody knows
+
+
+@pytest.mark.parametrize(("count", "share"), [(4, 0.5), (8, 0.1), (16, 0.1), (64, 0.5)])
+def test_intervals_of_few_countare_not_too_narrow(count: int, share: float) -> None:
+    rng = np.random.default_rng(0)
+    weights, bend = rng.normal(size=12), rng.normal(size=(12, 3))
+
+    def outputs(z: np.ndarray) -> np.ndarray:
+        return np.tanh(z @ bend).sum(axis=1) + 0.3 * z @ weights
+
+    many = (rng.random((100_000, 12)) < share).astype(float)
+    truth, inside = Contrast(12), []
+    truth.add(many, outputs(many))
+    for _ in range(100):
+        drawn, found = (rng.random((count, 12)) < share).astype(float), Contrast(12)
+        found.add(drawn, outputs(drawn))
+        inside.append(np.abs(found.contrast() - truth.contrast()) <= 1.96 * found.standard_error())
+    assert 0.88 <= np.mean(inside) <= 0.99
 
 
 @pytest.mark.parametrize(("layout", "shape"), [("NCHW", [3, 4, 5]), ("NHWC", [4, 5, 3]), ("NHW", [4, 5])])
