@@ -115,7 +115,7 @@ class Contrast:
         """Of one mask more: 1 by the square of the masks that there are, counted by what they show and hide of each player."""
         count, shown, squared = self._plain[0], self._with[0], self._squared[0]
         sides = ((shown, squared), (count - shown, count - 2 * shown + squared))
-        return np.sum([1 / np.maximum(side**2 / np.where(of > 0, of, 1), 1) ** 2 for side, of in sides], axis=0)
+        return np.asarray(sum(1 / np.maximum(side**2 / np.where(of > 0, of, 1), 1) ** 2 for side, of in sides))
 
     def _means(self) -> tuple[Floats, Floats]:
         """The mean output where each player is present, and where it is absent."""
