@@ -19,6 +19,7 @@ from service.asked import request_of
 from service.body import parsed
 from service.encoded import with_media_type
 from service.faults import fault
+from service.rows import check_count
 from service.validation import validated
 
 MOST_AXES = 32
@@ -72,12 +73,17 @@ def read_infer(body: bytes, length: str | None) -> tuple[InferRequest, list[byte
         raise MalformedBody(f"The body {misfit}.") from None
 
 
-def asked_of(asked: InferRequest, parts: list[bytes | None], model: str, card: ModelCard, **more: Any) -> JobRequest:
-    """The request of ours. `more`: fields that the path has settled. Raises RequestRefused."""
+def asked_of(
+    asked: InferRequest, parts: list[bytes | None], model: str, card: ModelCard, max_rows: int, **more: Any
+) -> JobRequest:
+    """The request of ours. `more`: fields that the path has settled. Raises RequestRefused, PayloadTooLarge."""
     parameters = {name: _unwrapped(value) for name, value in (asked.parameters or {}).items() if name != OF_THE_ANSWER}
     if len({tensor.name for tensor in asked.inputs}) < len(asked.inputs):
         raise fault(InvalidInput, "inputs", "must hold each input once")
     known = {spec.name: spec for spec in card.inputs}
+    for number, tensor in enumerate(asked.inputs):
+        if tensor.datatype == "BYTES" and tensor.shape:  # before millions of strings are cut apart
+            check_count(tensor.shape[0], max_rows, f"inputs.{number}.shape")
     tensors = [
         _read(tensor, part, known.get(tensor.name), f"inputs.{number}")
         for number, (tensor, part) in enumerate(zip(asked.inputs, parts, strict=True))

@@ -21,6 +21,8 @@ HANDS = 64
 """Deliveries at once."""
 TO_ONE = 4
 """To one target at once; one that fails is asked one at a time, so that it holds one hand only."""
+TO_FAILING = 32
+"""To all targets that fail, at once: however many hang, the other hands are for those that answer."""
 EVENTS = 500
 IDLE_MS, BUSY_MS = 500, 20
 RETRY_S = 0.5
@@ -60,16 +62,25 @@ class Courier:
 
     def _turn(self, hands: ThreadPoolExecutor) -> None:
         spread = self._store.spread(EVENTS)
-        with self._lock:
-            free = HANDS - self._at_work.total()
-            busy = [hook for hook, count in self._at_work.items() if count >= (1 if hook in self._failing else TO_ONE)]
-        errands = self._store.lease(free, 1, self._timeout_s + SPARE_S, busy) if free > 0 else []
+        errands = self._leased()
         for errand in errands:
             with self._lock:
                 self._at_work[errand.hook] += 1
             hands.submit(self._carry, errand)
         if not errands and spread < EVENTS:
             self._store.wait(BUSY_MS if self._at_work else IDLE_MS)
+
+    def _leased(self) -> list[Errand]:
+        """What is due and there are hands for: first of targets that answer, then, within their bound, of those that fail."""
+        with self._lock:
+            at_work, failing = dict(self._at_work), set(self._failing)
+        busy = {hook for hook, count in at_work.items() if count >= (1 if hook in failing else TO_ONE)}
+        lease_s, free = self._timeout_s + SPARE_S, HANDS - sum(at_work.values())
+        errands = self._store.lease(free, 1, lease_s, busy | failing) if free > 0 else []
+        room = min(free - len(errands), TO_FAILING - sum(count for hook, count in at_work.items() if hook in failing))
+        if failing and room > 0:
+            errands += self._store.lease(room, 1, lease_s, busy | {errand.hook for errand in errands})
+        return errands
 
     def _carry(self, errand: Errand) -> None:
         try:

@@ -115,8 +115,19 @@ class BatchStore:
         if said == "no file":
             raise FileNotFound("There is no file of that id to read; upload one with purpose=batch.")
         if said == "reused":
-            raise IdempotencyKeyReused("This Idempotency-Key was used for another request; take a new key for each request.")
+            raise _reused()
         return self.get(tenant, batch if said == "made" else said)
+
+    @store_errors()
+    def opened_under(self, tenant: str, once: Once) -> Batch | None:
+        """The batch that was made under a key. Raises IdempotencyKeyReused when that asked something else, BatchNotFound."""
+        known: Any = self._redis.get(key("batch_once", once.name))
+        if known is None:
+            return None
+        batch, fingerprint = known.decode().split(" ")
+        if fingerprint != once.fingerprint:
+            raise _reused()
+        return self.get(tenant, batch)
 
     @store_errors()
     def get(self, tenant: str, batch: str) -> Batch:
@@ -233,6 +244,10 @@ class BatchStore:
         if said is None:
             raise LeaseLost
         return str(said.decode())
+
+
+def _reused() -> IdempotencyKeyReused:
+    return IdempotencyKeyReused("This Idempotency-Key was used for another request; take a new key for each request.")
 
 
 def _object(batch: str, record: Mapping[bytes, bytes]) -> Batch:

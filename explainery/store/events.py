@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,9 +85,9 @@ class EventStore:
         if place > newest and about:  # of a stream that has begun anew since
             again = self.after(tenant, START, count)
             return Stretch(again.events, again.end, True, again.more)
-        events = [read_event(entry_id, fields) for entry_id, fields in entries]
-        end = read_place(str(events[-1].id)) if events else place
-        return Stretch(events, end, self._lost(place, about, clock), len(events) == count)
+        end = read_place(entries[-1][0].decode()) if entries else place
+        events = [event for _, event in readable(entries)]
+        return Stretch(events, end, self._lost(place, about, clock), len(entries) == count)
 
     def _lost(self, place: Place, about: Mapping[str, Any], clock: tuple[int, int]) -> bool:
         """Whether events after `place` may have been trimmed, or have expired with the whole stream."""
@@ -107,9 +108,16 @@ class EventStore:
         for full, pages in told:
             name = names[full.decode()]
             entries = [entry for page in pages for entry in page]
-            found[name] = [(entry_id.decode(), read_event(entry_id, fields)) for entry_id, fields in entries]
+            found[name] = list(readable(entries))
             cursors[name] = entries[-1][0].decode()
         return found
+
+
+def readable(entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Iterator[tuple[str, JobEvent]]:
+    """Entries with their places. What a newer worker writes in another way is left out: it must not stop what is known."""
+    for entry_id, fields in entries:
+        with suppress(KeyError, ValueError):
+            yield entry_id.decode(), read_event(entry_id, fields)
 
 
 def read_event(entry_id: bytes, fields: Mapping[bytes, bytes]) -> JobEvent:

@@ -43,11 +43,13 @@ def create() -> Response:
     accepted("application/json")
     asked = read_batch(read_json(request))
     tenant = _tenant()
-    asked = for_format(asked, parts().files.format(tenant, asked.input_file_id))
     once = idempotency.once_of(
         idempotency.read_key(request.headers.get(idempotency.HEADER)), tenant, "POST /v1/batches", asked, 0
     )
-    batch = parts().batches.open(tenant, asked, window_s(asked.completion_window), once)
+    batch = None if once is None else parts().batches.opened_under(tenant, once)  # its file may be gone by now
+    if batch is None:
+        asked = for_format(asked, parts().files.format(tenant, asked.input_file_id))
+        batch = parts().batches.open(tenant, asked, window_s(asked.completion_window), once)
     return json_answer(batch.model_dump(), headers={"Location": f"{request.script_root}/v1/batches/{batch.id}"})
 
 

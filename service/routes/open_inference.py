@@ -114,7 +114,7 @@ def infer(name: str, version: str | None = None) -> Response:
     named = _named(name, version)
     card = parts().shelf().usable(named.reference).card
     plain = {} if named.explains or "method" in (asked.parameters or {}) else {"method": PREDICT}
-    now = answer_now(asked_of(asked, pieces, named.reference, card, **plain))
+    now = answer_now(asked_of(asked, pieces, named.reference, card, parts().settings.max_rows, **plain))
     if isinstance(now, Response):
         return now
     (answer,) = now.answers

@@ -415,6 +415,16 @@ def test_the_same_key_makes_one_batch(client: FlaskClient):
     assert len(client.get("/v1/batches").json["data"]) == 1
 
 
+def test_a_batch_is_repeated_though_its_file_is_gone(client: FlaskClient, serving: Any, coordinator: Coordinator):
+    file = upload(client, jsonl(line("a"))).json["id"]
+    batch = create(client, file, key="k").json["id"]
+    ended(client, coordinator, batch)
+    assert client.delete(f"/v1/files/{file}").json["deleted"]
+    assert create(client, file, key="k").json["id"] == batch
+    assert create(client, file, key="k", completion_window="1h").json["code"] == "idempotency_key_reused"
+    assert create(client, file, key="other").json["code"] == "file_not_found"
+
+
 def test_batches_are_listed_in_pages(client: FlaskClient):
     file = upload(client, jsonl(line("a"))).json["id"]
     made = [create(client, file).json["id"] for _ in range(3)]

@@ -134,6 +134,18 @@ def test_progress_is_told_and_moves_no_place(client: FlaskClient, worker: Any, l
     assert told.rest() == ["succeeded"]
 
 
+def test_progress_that_a_newer_worker_writes_in_another_way_stops_no_stream(
+    client: FlaskClient, worker: Any, loan: dict[str, Any], listen: Any
+):
+    told = listen()
+    job = submit(client, loan)
+    assert told.names(1) == ["queued"]
+    newer = {"job": job["id"], "revision": 1, "at": 1, "done": 1, "total": 2, "unit": "tokens"}
+    worker.redis.xadd(key("progress", "default"), newer)
+    worker.take()
+    assert told.names(1) == ["running"]
+
+
 def test_a_job_that_has_ended_is_told_once(client: FlaskClient, worker: Any, loan: dict[str, Any], listen: Any):
     job = submit(client, loan)
     worker.succeed(worker.take())

@@ -301,6 +301,12 @@ def test_texts_in_binary_that_do_not_fit(client: FlaskClient) -> None:
         assert sentence in answer.json["error"]
 
 
+def test_too_many_texts_are_refused_before_they_are_read(client: FlaskClient, settings: Settings) -> None:
+    body, headers = in_body(in_bytes("tokens", "BYTES", [settings.max_rows + 1], b""))
+    answer = client.post("/v2/models/words.explain/infer", data=body, headers=headers)
+    assert (answer.status_code, answer.json["code"]) == (413, "payload_too_large"), answer.json
+
+
 def test_an_input_that_is_sent_twice_is_refused_texts_too(client: FlaskClient) -> None:
     one, two = (in_json("tokens", "BYTES", [word])[0] for word in ("good", "bad"))
     answer = client.post("/v2/models/words.explain/infer", json={"inputs": [one, two]})

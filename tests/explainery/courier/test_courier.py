@@ -19,6 +19,7 @@ from explainery.contract.errors import TooManyWebhooks, WebhookNotFound
 from explainery.contract.events import TYPES
 from explainery.contract.job import Baseline, JobSpec, ModelRef
 from explainery.contract.webhooks import WebhookRequest
+from explainery.courier import courier as couriers
 from explainery.courier.courier import TO_ONE, Courier
 from explainery.settings import Settings
 from explainery.store.connection import connect
@@ -175,6 +176,27 @@ def test_a_target_that_hangs_delays_no_other(office: Office):
         until(lambda: office.states(hook).count(("delivered", 1, "204")) == 30)
         assert len(dead.seen) <= TO_ONE
         assert all(state[0] == "waiting" for state in office.states(hanging))
+
+
+def test_however_many_hang_those_that_answer_are_told(office: Office, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(couriers, "HANDS", 4)
+    monkeypatch.setattr(couriers, "TO_FAILING", 2)
+    with targets(7) as [alive, *dead], office.courier(webhook_timeout_s=60.0, webhook_retry_s=("0.5",) * 9) as courier:
+        hooks = [office.add(each)[0] for each in dead]
+        for each in dead:
+            each.answers = [(500, {})]
+        office.job()
+        until(lambda: all(office.states(hook)[0][2] == "500" for hook in hooks))
+        for each in dead:
+            each.hold.clear()
+        until(lambda: courier._at_work.total() >= 2)
+        office.add(alive, tenant="other")
+        for _ in range(8):
+            office.job("other")
+        until(lambda: len(alive.told) == 8)
+        assert courier._at_work.total() <= 4
+        for each in dead:
+            each.hold.set()
 
 
 def test_what_a_dead_courier_had_in_hand_is_delivered_by_the_next(office: Office):
