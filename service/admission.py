@@ -85,9 +85,9 @@ def admit(
     target = read_target(request.target, entry.card, rows.count)
     baseline, baseline_arrays = read_baseline(request.baseline, entry.card, rows, terms.max_rows, stored)
     check_value_function(choice.spec, baseline)
-    backgrounds = _backgrounds(baseline, baseline_arrays)
+    backgrounds, around = _backgrounds(baseline, baseline_arrays)
     checks = tuple((shelf.checks[each.check], each.params) for each in quality)
-    asked = Asked(entry, choice, rows, target, backgrounds, request.priority, terms.device, checks, terms.tenant)
+    asked = Asked(entry, choice, rows, target, backgrounds, request.priority, terms.device, checks, terms.tenant, around)
     estimate = estimate_of(asked, past_of)
     spec = JobSpec(
         id=job_id,
@@ -116,13 +116,14 @@ def admit(
     return Admitted(spec.model_copy(update={"content": content_of(spec, arrays, choice.spec, terms.dedupe)}), arrays)
 
 
-def _backgrounds(baseline: Baseline, arrays: dict[str, NDArray[Any]]) -> int | None:
-    """How many baselines each row has; None where only a worker can tell."""
+def _backgrounds(baseline: Baseline, arrays: dict[str, NDArray[Any]]) -> tuple[int | None, int | None]:
+    """How many baselines each row has, None where only a worker can tell; and of how many the baseline's output is the mean."""
     if baseline.kind != "background":
-        return 1
+        return 1, 1
     count = max((len(array) for name, array in arrays.items() if name.startswith("background/")), default=None)
     fewer = [limit for limit in (baseline.neighbours, baseline.summarise) if limit is not None]
-    return None if count is None else min([count, *fewer])
+    width = None if count is None else min([count, *fewer])
+    return width, width if baseline.neighbours is None else count
 
 
 def check_layer(method: MethodSpec, params: Mapping[str, Any], digest: str, layers_of: LayersOf) -> None:

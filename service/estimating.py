@@ -37,7 +37,10 @@ def nothing(kind: Kind) -> Past:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a job's cost depends on. `backgrounds`: baselines of a row; None where only a worker can tell."""
+    """What a job's cost depends on. `backgrounds`: baselines of a row; None where only a worker can tell.
+
+    `around`: those whose mean output is the baseline's, where they are more than stand for what is absent.
+    """
 
     entry: ModelEntry
     choice: Choice
@@ -48,6 +51,7 @@ class Asked:
     device: str
     checks: tuple[tuple[CheckSpec, Mapping[str, Any]], ...] = ()
     tenant: str = DEFAULT_TENANT
+    around: int | None = None
 
 
 def estimate_of(asked: Asked, past_of: PastOf) -> Estimate:
@@ -109,6 +113,7 @@ def _counts(asked: Asked, sizes: RowSizes, past: Sequence[Run]) -> Counts:
         setting = Setting(
             rows=asked.rows.count,
             backgrounds=asked.backgrounds,
+            around=asked.around,
             whole=spec.level == "job",
             one_baseline=spec.one_baseline,
             framed_first=_framed_first(spec, asked.entry.card, asked.targets),
