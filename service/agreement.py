@@ -114,7 +114,7 @@ def _overlap(one: Floats, other: Floats, top: int) -> float | None:
 
     Zeros are never among the largest, and of those that are as large as the last of them each has its part of a place.
     """
-    count = min(top, max(np.count_nonzero(one), np.count_nonzero(other)))
+    count = min(top, max(int(np.count_nonzero(one)), int(np.count_nonzero(other))))
     if not count:
         return None
     return float(np.minimum(_places(one, count), _places(other, count)).sum() / count)

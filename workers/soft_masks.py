@@ -104,7 +104,7 @@ class Contrast:
         mixed = c * self._with[2] - (d + c * absent) * self._with[1] + d * absent * self._with[0]
         last = self._plain[2] - 2 * absent * self._plain[1] + absent**2 * self._plain[0]
         said = np.maximum(np.where(varied, first - 2 * back * mixed + back**2 * last, 0), 0)
-        return np.sqrt(said + self._variance() * self._more())
+        return np.asarray(np.sqrt(said + self._variance() * self._more()))
 
     def _variance(self) -> float:
         """Of the outputs."""
@@ -115,7 +115,7 @@ class Contrast:
         """Of one mask more: 1 by the square of the masks that there are, counted by what they show and hide of each player."""
         count, shown, squared = self._plain[0], self._with[0], self._squared[0]
         sides = ((shown, squared), (count - shown, count - 2 * shown + squared))
-        return np.sum([1 / np.maximum(side**2 / np.where(of > 0, of, 1), 1) ** 2 for side, of in sides], axis=0)
+        return np.asarray(np.sum([1 / np.maximum(side**2 / np.where(of > 0, of, 1), 1) ** 2 for side, of in sides], axis=0))
 
     def _means(self) -> tuple[Floats, Floats]:
         """The mean output where each player is present, and where it is absent."""
