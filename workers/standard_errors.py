@@ -30,6 +30,11 @@ def share_of_range(phi: Floats, spread: Floats, least: float = 0.0) -> float:
     return largest / scale if scale else math.inf
 
 
+def widened(own: int) -> float:
+    """How much wider an interval is that rests on `own` degrees of freedom, over one that rests on many (Student's t)."""
+    return float(student.ppf(TWO_SIDED, own)) / NORMAL
+
+
 class Rounds:
     """Mean and standard error over rounds that are drawn alike and apart (Welford; Chan, Golub & LeVeque, 1979)."""
 
@@ -58,8 +63,7 @@ class Rounds:
             return None
         own = self.count - 1
         squares = self._squares + shared * self._squares.mean() / own
-        wide = float(student.ppf(TWO_SIDED, own + shared)) / NORMAL
-        return np.asarray(wide * np.sqrt(squares / ((own + shared) * self.count)))
+        return np.asarray(widened(own + shared) * np.sqrt(squares / ((own + shared) * self.count)))
 
 
 class Summing:
@@ -101,8 +105,7 @@ class Summing:
             return None
         rest = np.maximum(self._squares - self._slope * self._joint, 0)
         reach = self.count * (self._sum - self._total) ** 2 / self._sum_squares if self._corrects else 0.0
-        wide = float(student.ppf(TWO_SIDED, own)) / NORMAL
-        return np.asarray(wide * np.sqrt(rest * (1 + reach) / (own * self.count)))
+        return np.asarray(widened(own) * np.sqrt(rest * (1 + reach) / (own * self.count)))
 
     @property
     def _corrects(self) -> bool:

@@ -9,6 +9,7 @@ from explainery.contract.catalogue import MethodSpec
 from workers.game import Explaining, Game, Params
 from workers.noisy import NOISE_PARAMS, look
 from workers.questions import Solution
+from workers.standard_errors import widened
 
 SPEC = MethodSpec(
     name="smoothgrad",
@@ -30,7 +31,8 @@ def explain(game: Game, params: Params) -> Explaining:
     """Explain one row: the mean of df/dx at x + noise."""
     seen = yield from look(game, params)
     others = len(seen.outputs) - 1
-    errors = {name: np.sqrt(variance / others) for name, variance in seen.variances.items()} if others else None
+    wide = widened(others) if others else 0.0
+    errors = {name: wide * np.sqrt(variance / others) for name, variance in seen.variances.items()} if others else None
     return Solution(per_element=seen.sums, standard_error=errors)
 
 
