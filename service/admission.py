@@ -69,6 +69,7 @@ def _asked(checked: Checked, priority: Priority, shelf: Shelf, terms: Terms) -> 
         rows=checked.rows,
         targets=checked.target,
         backgrounds=backgrounds_of(checked.baseline, checked.backgrounds),
+        around=around_of(checked.baseline, checked.backgrounds),
         priority=priority,
         device=terms.device,
         checks=tuple((shelf.checks[order.check], order.params) for order in checked.quality),
@@ -80,9 +81,18 @@ def backgrounds_of(baseline: Baseline, arrays: Mapping[str, NDArray[Any]]) -> in
     """How many baselines each row has; None where only a worker can tell."""
     if baseline.kind != "background":
         return 1
-    sizes = [len(array) for name, array in arrays.items() if name.startswith("background/")]
     fewer = [limit for limit in (baseline.neighbours, baseline.summarise) if limit is not None]
-    return min([max(sizes), *fewer]) if sizes else None
+    size = _size(arrays)
+    return None if size is None else min([size, *fewer])
+
+
+def around_of(baseline: Baseline, arrays: Mapping[str, NDArray[Any]]) -> int | None:
+    """Of how many baselines the baseline's output is the mean: all, also where only neighbours stand for what is absent."""
+    return backgrounds_of(baseline, arrays) if baseline.neighbours is None else _size(arrays)
+
+
+def _size(arrays: Mapping[str, NDArray[Any]]) -> int | None:
+    return max((len(array) for name, array in arrays.items() if name.startswith("background/")), default=None)
 
 
 def _record(job_id: str, request: JobRequest, terms: Terms, checked: Checked, estimate: Estimate) -> JobSpec:

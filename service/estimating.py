@@ -37,7 +37,10 @@ def nothing(kind: Kind) -> Past:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a job's cost depends on. `backgrounds`: baselines of a row; None where only a worker can tell."""
+    """What a job's cost depends on. `backgrounds`: baselines of a row; None where only a worker can tell.
+
+    `around`: those whose mean output is the baseline's, where they are more than stand for what is absent.
+    """
 
     entry: ModelEntry
     choice: Choice
@@ -50,6 +53,7 @@ class Asked:
     tenant: str = DEFAULT_TENANT
     known: int | None = None
     """Calls of an earlier job, without those for outputs, whose answers this one goes on from."""
+    around: int | None = None
 
 
 def estimate_of(asked: Asked, past_of: PastOf) -> Estimate:
@@ -61,7 +65,7 @@ def estimate_of(asked: Asked, past_of: PastOf) -> Estimate:
     samples, runs_more = effort_of_checks(spec, asked.checks)
     counts = _counts(asked, sizes, past.of_method)
     if asked.known is not None:
-        frames = asked.rows.count * (1 + (asked.backgrounds or 1))  # a budget pays for them where each call takes one baseline
+        frames = asked.rows.count * (1 + (asked.around or 1))  # a budget pays for them where each call takes one baseline
         counts = gone_on(counts, asked.known, frames, frames if spec.one_baseline else 0)
     if asked.checks:
         counts = checked(counts, samples * asked.rows.count, runs_more)
@@ -122,6 +126,7 @@ def _counts(asked: Asked, sizes: RowSizes, past: Sequence[Run]) -> Counts:
         setting = Setting(
             rows=asked.rows.count,
             backgrounds=asked.backgrounds,
+            around=asked.around,
             whole=spec.level == "job",
             one_baseline=spec.one_baseline,
             framed_first=_framed_first(spec, asked.entry.card, asked.targets),

@@ -14,7 +14,7 @@ from explainery.contract.job import Job, JobSpec, JobState, RefineRequest
 from explainery.contract.model_card import InputSpec
 from explainery.contract.sampling import SAMPLES, samples_param
 from explainery.contract.tensors import pack, unpack
-from service.admission import backgrounds_of
+from service.admission import around_of, backgrounds_of
 from service.caller import caller_now
 from service.choice import Choice, players_of
 from service.entering import Entry, entry_of
@@ -80,6 +80,7 @@ def _with_cost(context: Parts, spec: JobSpec, given: Arrays, before: Arrays) -> 
         tuple((shelf.checks[each.check], each.params) for each in spec.quality if each.check in shelf.checks),
         spec.tenant,
         known=_known(before) * (1 if method.one_baseline else width or 1),
+        around=around_of(spec.baseline, given),
     )
     estimate = estimate_of(asked, partial(context.runs.past, own=caller_now() is not None))
     budget = budget_of(spec.budget, method, estimate, context.settings.max_evaluations)

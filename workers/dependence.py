@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from workers.questions import Floats
+from workers.standard_errors import widening
 
 OF_A_COIN = 0.25
 """HSIC of a feature with itself, present half of the time."""
@@ -54,12 +55,14 @@ def sampled(signs: Floats, likeness: Floats) -> Floats:
 
 
 def jackknifed(signs: Floats, likeness: Floats) -> Floats:
-    """Standard error of `sampled`: how it changes when a block of the sample is left out (Tukey, 1958)."""
+    """Standard error of `sampled`: its change when a block of the sample is left out (Tukey, 1958). Widened for few blocks."""
     block = np.arange(len(signs)) % BLOCKS
     without = np.array(
         [sampled(signs[block != part], likeness[np.ix_(block != part, block != part)]) for part in range(BLOCKS)]
     )
-    return np.asarray(np.sqrt((BLOCKS - 1) / BLOCKS * ((without - without.mean(axis=0)) ** 2).sum(axis=0)))
+    return np.asarray(
+        widening(BLOCKS - 1) * np.sqrt((BLOCKS - 1) / BLOCKS * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
+    )
 
 
 def _unbiased(together: Any, totals: Any, joint: Any, n: int) -> Any:

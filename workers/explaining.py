@@ -11,7 +11,6 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from explainery.contract.errors import InvalidTarget
 from explainery.contract.job import JobSpec
 from explainery.contract.layers import LayerSpec
 from explainery.contract.model_card import FLOATS, InputSpec, ModelCard
@@ -21,10 +20,11 @@ from workers.checking import Check, Copies, checked, in_turns
 from workers.frame import Frame, FrameAnswer
 from workers.game import Game, InputView, Partition
 from workers.memory import Memory
+from workers.outcomes import column_of
 from workers.plugins import AnyMethod, MethodPlugin
 from workers.points import Row, numbers_of
 from workers.quality import quality_of
-from workers.questions import Answer, Floats, InternalAnswer, Internals, Map, Question, Solution
+from workers.questions import Answer, InternalAnswer, Internals, Map, Question, Solution
 from workers.reason_codes import reasons_of
 from workers.recheck import Finding
 from workers.subject import subject_of
@@ -117,7 +117,7 @@ def _framed(order: Order, row: Row, game: Game, target: int | str | None) -> Gen
     frame: FrameAnswer = yield Frame()
     assert frame.instance is not None and frame.baseline is not None  # noqa: S101, PT018  # both were asked for
     row.learn_baseline(frame.baseline)
-    row.column = _column(target, frame.instance, order.card)
+    row.column = column_of(target, frame.instance, f"Output {order.card.score_output.name}")
     game.instance_output, game.baseline_output = float(frame.instance[row.column]), float(frame.baseline[row.column])
 
 
@@ -152,7 +152,7 @@ def _framed_later(
             row.learn_baseline(frame.baseline)
             known = frame.baseline
         if frame.instance is not None:
-            row.column = _column(target, frame.instance, order.card)
+            row.column = column_of(target, frame.instance, f"Output {order.card.score_output.name}")
             game.instance_output = float(frame.instance[row.column])
     if math.isnan(game.baseline_output) and known is not None:
         if row.known_baseline is not None:
@@ -173,18 +173,6 @@ def _views(card: ModelCard, row: Row) -> tuple[InputView, ...]:
     return tuple(
         InputView(spec.name, tuple(row.instance[spec.name].shape[1:]), spec.modality, spec.layout) for spec in card.inputs
     )
-
-
-def _column(target: int | str | None, outputs: Floats, card: ModelCard) -> int:
-    """The output column to explain. Raises InvalidTarget where only the model's answer shows that the target does not fit."""
-    if target == "predicted":
-        return int(np.argmax(outputs))
-    if target is None and len(outputs) > 1:
-        raise InvalidTarget(f"Output {card.score_output.name} has {len(outputs)} columns here: name one of them as the target.")
-    column = int(target or 0)
-    if not 0 <= column < len(outputs):
-        raise InvalidTarget(f"The target is out of range: output {card.score_output.name} has {len(outputs)} columns here.")
-    return column
 
 
 def _summed_up(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from explainery.contract.errors import InvalidTarget
 from explainery.contract.model_card import OutputSpec
 from explainery.contract.tables import outcome_names
 from workers.questions import Floats
@@ -44,6 +45,18 @@ def classes_of(output: OutputSpec) -> Classes | None:
     if output.columns == 1:
         return Classes(names, 0.5 if output.kind == "probabilities" else 0.0)
     return Classes(names)
+
+
+def column_of(target: int | str | None, outputs: Floats, of: str = "The output") -> int:
+    """The column of a row's target. `outputs`: of the row, [columns]. Raises InvalidTarget where it does not fit these."""
+    if target == "predicted":
+        return int(np.argmax(outputs))
+    if target is None and len(outputs) > 1:
+        raise InvalidTarget(f"{of} has {len(outputs)} columns here: name one of them as the target.")
+    column = int(target or 0)
+    if not 0 <= column < len(outputs):
+        raise InvalidTarget(f"The target is out of range: {of} has {len(outputs)} columns here.")
+    return column
 
 
 @dataclass(frozen=True)

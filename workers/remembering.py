@@ -27,12 +27,16 @@ PREFIX = "known/"
 
 @dataclass(eq=False)
 class Memories:
-    """Of one job. `tapes`: what an earlier job knew, a tape per row. `width`: baselines of each row."""
+    """Of one job. `tapes`: what an earlier job knew, a tape per row. `width`: baselines that stand for what is absent.
+
+    `around`: baselines of each row in all.
+    """
 
     job: JobSpec
     method: MethodPlugin
     width: int
     tapes: tuple[Tape, ...] = ()
+    around: int = 1
     of_rows: dict[int, Memory] = field(default_factory=dict)
 
     def begin(self, number: int) -> Memory:
@@ -50,7 +54,7 @@ class Memories:
         if job.budget is None or param is None:
             return job.params, None
         known = 0 if before is None else before.evaluations
-        allowed = allowed_samples(self.method.SPEC, job.params, job.budget, job.rows, self.width, known)
+        allowed = allowed_samples(self.method.SPEC, job.params, job.budget, job.rows, self.width, known, self.around)
         if allowed < (param.minimum or 1):
             raise ComputeError(
                 f"A budget of {job.budget} evaluations is too small for {job.rows} rows of {job.method}; raise it, or ask with "
@@ -85,7 +89,9 @@ class Memories:
         )
 
 
-def memories_of(job: JobSpec, method: AnyMethod, width: int, arrays: Mapping[str, NDArray[Any]]) -> Memories | None:
+def memories_of(
+    job: JobSpec, method: AnyMethod, width: int, around: int, arrays: Mapping[str, NDArray[Any]]
+) -> Memories | None:
     """The memories of a job's rows; None where the method does not sample. `arrays`: what travels with the job.
 
     Raises ComputeError where another version of this code wrote what the job is to go on from.
@@ -93,7 +99,7 @@ def memories_of(job: JobSpec, method: AnyMethod, width: int, arrays: Mapping[str
     if samples_param(method.SPEC) is None:
         return None
     tapes = _tapes(arrays) if f"{PREFIX}about" in arrays else ()
-    return Memories(job, cast(MethodPlugin, method), 1 if width < 1 else width, tapes)
+    return Memories(job, cast(MethodPlugin, method), max(width, 1), tapes, around)
 
 
 def _tapes(arrays: Mapping[str, NDArray[Any]]) -> tuple[Tape, ...]:

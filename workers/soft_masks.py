@@ -104,7 +104,7 @@ class Contrast:
         mixed = c * self._with[2] - (d + c * absent) * self._with[1] + d * absent * self._with[0]
         last = self._plain[2] - 2 * absent * self._plain[1] + absent**2 * self._plain[0]
         said = np.maximum(np.where(varied, first - 2 * back * mixed + back**2 * last, 0), 0)
-        return np.sqrt(said + self._variance() * self._more())
+        return np.asarray(np.sqrt(said + self._variance() * self._more()))
 
     def _variance(self) -> float:
         """Of the outputs."""

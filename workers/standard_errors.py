@@ -30,8 +30,8 @@ def share_of_range(phi: Floats, spread: Floats, least: float = 0.0) -> float:
     return largest / scale if scale else math.inf
 
 
-def widening(degrees: Floats) -> Floats:
-    """What standard errors with so many degrees of freedom are multiplied with, so that 1.96 hold 95 % of the time."""
+def widening(degrees: float | Floats) -> Floats:
+    """What standard errors with so many degrees of freedom are multiplied with, so that 1.96 of them hold 95 % (Student's t)."""
     return np.asarray(student.ppf(TWO_SIDED, np.maximum(degrees, 1)) / NORMAL)
 
 
@@ -63,8 +63,7 @@ class Rounds:
             return None
         own = self.count - 1
         squares = self._squares + shared * self._squares.mean() / own
-        wide = float(student.ppf(TWO_SIDED, own + shared)) / NORMAL
-        return np.asarray(wide * np.sqrt(squares / ((own + shared) * self.count)))
+        return np.asarray(widening(own + shared) * np.sqrt(squares / ((own + shared) * self.count)))
 
 
 class Summing:
@@ -106,8 +105,7 @@ class Summing:
             return None
         rest = np.maximum(self._squares - self._slope * self._joint, 0)
         reach = self.count * (self._sum - self._total) ** 2 / self._sum_squares if self._corrects else 0.0
-        wide = float(student.ppf(TWO_SIDED, own)) / NORMAL
-        return np.asarray(wide * np.sqrt(rest * (1 + reach) / (own * self.count)))
+        return np.asarray(widening(own) * np.sqrt(rest * (1 + reach) / (own * self.count)))
 
     @property
     def _corrects(self) -> bool:

@@ -243,7 +243,8 @@ def take_in(claim: Claim, loaded: Loaded, registry: Registry) -> Work:
         claim, loaded, method, texts, rows, backgrounds, partitions, place_labels(loaded.model, partitions[0]),
         _of_job(method, spec, table) if whole else _of_rows(method, spec, partitions, width, checks),
         Order(spec, loaded.card, method, layers, table, checks),
-        None if whole else _around(backgrounds, shares), shares=shares, memories=memories_of(spec, method, width, arrays),
+        None if whole else _around(backgrounds, shares), shares=shares,
+        memories=memories_of(spec, method, width, _width(backgrounds), arrays),
     )  # fmt: skip
 
 

@@ -74,7 +74,8 @@ class Counts(Frozen):
 class Setting(Frozen):
     """What multiplies a row's calls. `backgrounds`: baselines of each row, None where only a worker can tell.
 
-    `one_baseline`: each evaluation takes one of them (`MethodSpec.one_baseline`); a frame takes all.
+    `one_baseline`: each evaluation takes one of them (`MethodSpec.one_baseline`); a frame takes all. `around`: baselines of a
+    frame where they are more, of a background whose nearest rows alone stand for what is absent.
     `framed_first`: the outputs have to be asked for before the method begins, whatever it shows.
     """
 
@@ -83,6 +84,7 @@ class Setting(Frozen):
     whole: bool = False
     one_baseline: bool = False
     framed_first: bool = False
+    around: int | None = None
 
 
 def count(calls: Calls, setting: Setting, look_up: Lookup, share: float = 0.5) -> Counts | None:
@@ -148,7 +150,7 @@ def _grown(of: Count, samples: int, runs: int) -> Count:
 
 def _frame(calls: Calls, setting: Setting) -> int:
     """Calls for the outputs at a row and its baselines, besides the method's own."""
-    around = setting.backgrounds or 1
+    around = setting.around or setting.backgrounds or 1
     if setting.framed_first or calls.shows == "nothing":
         return 1 + around
     return around if calls.shows == "instance" else 0

@@ -44,6 +44,13 @@ def submit(client: FlaskClient, **more: Any) -> Any:
     [
         ("exact_shapley", {}, 3 * (14 + 2), 0),
         ("exact_shapley", {"baseline": {"background": ROWS + ROWS[:1]}}, 3 * (14 * 4 + 1 + 4), 0),
+        (
+            "exact_shapley",
+            {"baseline": {"background": ROWS + ROWS[:1], "conditional": {"neighbours": 2}}},
+            3 * (14 * 2 + 1 + 4),
+            0,
+        ),
+        ("exact_shapley", {"baseline": {"background": [*ROWS, [1.0] * 4], "summarise": 2}}, 3 * (14 * 2 + 1 + 2), 0),
         ("occlusion", {}, 3 * (4 + 2), 0),
         ("kernel_shap", {"params": {"samples": 30, "tolerance": 0.0}}, 3 * 30, 0),
         ("integrated_gradients", {"params": {"max_steps": 20, "tolerance": 0.0}}, 3 * 2, 3 * 20),

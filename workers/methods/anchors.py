@@ -12,7 +12,7 @@ from explainery.contract.catalogue import MethodSpec, Param
 from explainery.contract.errors import InvalidBaseline
 from workers.anchoring import MOST_POINTS, Anchor, Anchoring, Same
 from workers.game import Params
-from workers.outcomes import Classes, classes_of
+from workers.outcomes import Classes, classes_of, column_of
 from workers.questions import Floats
 from workers.rules import conditions_of
 from workers.table import Asking, Table, each, together
@@ -115,7 +115,7 @@ def same_as(classes: Classes | None, target: int | str | None, band: float, said
     if classes is not None:
         own = classes.of(before)[0]
         return lambda outputs: classes.of(outputs) == own
-    column = int(before[0].argmax()) if target == "predicted" else int(target or 0)
+    column = column_of(target, before[0])
     width = band * float(said[:, column].std()) if said is not None else 0.0
 
     def near(outputs: Floats) -> NDArray[np.bool_]:

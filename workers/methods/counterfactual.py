@@ -13,7 +13,7 @@ from explainery.contract.tables import class_of, limits_of
 from workers.actions import Actions, Unit
 from workers.counterfactuals import MOST_POINTS, Counterfactual, Hunt, Hunter
 from workers.game import Params
-from workers.outcomes import Classes, Goal, classes_of
+from workers.outcomes import Classes, Goal, classes_of, column_of
 from workers.questions import Floats
 from workers.table import Asking, Table, each, together
 from workers.whole import ExplainingJob, JobSolution, JobView
@@ -110,7 +110,7 @@ def goal_of(desired: Any, classes: Classes | None, target: int | str | None, bef
     """What is wanted, by the request and the instance's outputs [1, columns]."""
     if isinstance(desired, dict):
         low, high = desired["range"]
-        column = int(before[0].argmax()) if target == "predicted" else int(target or 0)
+        column = column_of(target, before[0])
         return Goal(None, column=column, low=-np.inf if low is None else low, high=np.inf if high is None else high)
     assert classes is not None  # noqa: S101  # `check_table` refuses a class where there are none
     if desired == "other":

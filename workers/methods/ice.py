@@ -11,6 +11,7 @@ from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec, Param
 from workers.feature_curves import GRID, OF, VALUES, cost_of, curves_of, points_of
 from workers.game import Params
+from workers.outcomes import column_of
 from workers.questions import Floats, Map
 from workers.table import Table, each
 from workers.whole import ExplainingJob, JobSolution, JobView
@@ -67,10 +68,9 @@ def job_cost(rows: int, params: Params, table: Table) -> int:
 
 
 def _columns(view: JobView, outputs: Floats) -> NDArray[np.int64]:
-    """The column of each row's target."""
-    best = outputs.argmax(axis=1)
-    pairs = zip(view.targets, best, strict=True)
-    return np.array([largest if target == "predicted" else int(target or 0) for target, largest in pairs])
+    """The column of each row's target. Raises InvalidTarget."""
+    pairs = zip(view.targets, outputs, strict=True)
+    return np.array([column_of(target, of_row, f"Output {view.output.name}") for target, of_row in pairs])
 
 
 def _report(view: JobView, told: list[dict[str, Any]], columns: NDArray[np.int64]) -> dict[str, Any]:

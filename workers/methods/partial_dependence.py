@@ -10,6 +10,7 @@ from explainery.contract.calls import Calls
 from explainery.contract.catalogue import MethodSpec
 from workers.feature_curves import GRID, OF, VALUES, Curve, cost_of, curves_of, points_of
 from workers.game import Params
+from workers.outcomes import column_of
 from workers.questions import Floats, Map
 from workers.table import Table, each
 from workers.whole import ExplainingJob, JobSolution, JobView
@@ -36,6 +37,8 @@ def explain_job(view: JobView, params: Params) -> ExplainingJob:
     means: list[Floats] = []
     yield from each(table, points_of(table, curves), lambda number, outputs: means.append(outputs.mean(axis=0)))
     column = view.targets[0] if len(set(view.targets)) == 1 and isinstance(view.targets[0], int) else None
+    if column is not None:
+        column_of(column, means[0], f"Output {view.output.name}")
     maps, told, start = [], [], 0
     for number, curve in enumerate(curves):
         found = np.stack(means[start : start + curve.size], axis=1)

@@ -17,6 +17,7 @@ from explainery.contract.errors import InvalidInput
 from workers.draws import generator
 from workers.game import Params
 from workers.losses import LOSSES, Loss, loss_of
+from workers.outcomes import classes_of, column_of
 from workers.parameters import FEATURES
 from workers.questions import Floats, Map
 from workers.table import Table, each
@@ -65,7 +66,7 @@ def explain_job(view: JobView, params: Params) -> ExplainingJob:
         raise InvalidInput("permutation_importance shuffles values among rows: send two rows at least, better a hundred.")
     said: list[Floats] = []
     yield from each(table, [table.rows], lambda number, outputs: said.append(outputs))
-    column = view.targets[0] if isinstance(view.targets[0], int) else 0
+    column = _column(view, said[0])
     loss = loss_of(params["loss"], view.output, column, params["truth"], said[0])
     first = loss(said[0])
     grown = np.zeros((len(table.players), repeats))
@@ -77,6 +78,15 @@ def explain_job(view: JobView, params: Params) -> ExplainingJob:
     notes = () if params["truth"] is not None else (OWN,)
     report = _report(table, loss, first, grown)
     return JobSolution(report, (Map("importance", grown, ("feature", "repeat")),), notes)
+
+
+def _column(view: JobView, said: Floats) -> int:
+    """The column whose loss is taken, of an output that is a number. Raises InvalidTarget where rows do not name one."""
+    if classes_of(view.output) is not None or said.shape[1] == 1:
+        return 0
+    targets = set(view.targets)
+    only = targets.pop() if len(targets) == 1 else None
+    return column_of(None if only == "predicted" else only, said[0], f"Output {view.output.name}")
 
 
 def job_cost(rows: int, params: Params, table: Table) -> int:

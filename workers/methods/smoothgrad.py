@@ -7,6 +7,7 @@ import numpy as np
 from workers.game import Explaining, Game, Params
 from workers.noisy import look, of_noise
 from workers.questions import Solution
+from workers.standard_errors import widening
 
 SPEC = of_noise(
     name="smoothgrad",
@@ -21,7 +22,8 @@ def explain(game: Game, params: Params) -> Explaining:
     """Explain one row: the mean of df/dx at x + noise."""
     seen = yield from look(game, params)
     others = len(seen.outputs) - 1
-    errors = {name: np.sqrt(variance / others) for name, variance in seen.variances.items()} if others else None
+    wide = float(widening(others)) if others else 0.0
+    errors = {name: wide * np.sqrt(variance / others) for name, variance in seen.variances.items()} if others else None
     return Solution(per_element=seen.sums, standard_error=errors)
 
 

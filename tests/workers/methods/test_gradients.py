@@ -82,8 +82,9 @@ def test_kin_of_smoothgrad_agree_with_captums_noise_tunnel() -> None:
 
 def test_smoothgrads_standard_error() -> None:
     solution = solve(smoothgrad, f, X, gradient=gradient, params={"samples": 9, "noise": 0.2}, seed=11).solution
-    expected = noisy_gradients(9, 0.2, 11).std(axis=0, ddof=1) / 3
-    np.testing.assert_allclose(solution.standard_error["input"], expected, rtol=1e-10)
+    widened = 2.306004 / 1.959964  # Student's t with 8 degrees of freedom, in place of the normal
+    expected = widened * noisy_gradients(9, 0.2, 11).std(axis=0, ddof=1) / 3
+    np.testing.assert_allclose(solution.standard_error["input"], expected, rtol=1e-6)
     alone = solve(smoothgrad, f, X, gradient=gradient, params={"samples": 1}).solution
     assert alone.standard_error is None
 
