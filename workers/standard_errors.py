@@ -31,7 +31,7 @@ def share_of_range(phi: Floats, spread: Floats, least: float = 0.0) -> float:
 
 
 def widening(degrees: float | Floats) -> Floats:
-    """What standard errors with so many degrees of freedom are multiplied with, so that 1.96 of them hold 95 % (Student's t)."""
+    """What standard errors with so many degrees of freedom are multiplied with, so that 1.96 of them hold 95 % (Student)."""
     return np.asarray(student.ppf(TWO_SIDED, np.maximum(degrees, 1)) / NORMAL)
 
 
