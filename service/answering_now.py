@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
-from explainery.contract.errors import InvalidParameter, JobNotSucceeded, SyncLimitReached
+from explainery.contract.errors import (
+    InvalidParameter,
+    JobEnded,
+    JobNotSucceeded,
+    QueueFull,
+    QuotaExceeded,
+    SyncLimitReached,
+)
 from explainery.contract.events import JOBS
 from explainery.contract.job import Job, JobRequest, JobState
 from explainery.contract.result import Result
@@ -84,8 +92,20 @@ def _waited(context: Parts, entries: Sequence[Entry], wait_s: float) -> list[Job
     first, *others = entries
     for entry in others:
         entry.enter()
-    jobs = [submitted(context, first, wait_s)]
+    try:
+        jobs = [submitted(context, first, wait_s)]
+    except (QuotaExceeded, QueueFull):
+        for entry in others:
+            _let_go(context, entry)
+        raise
     return jobs + [until_ended(context, entry.id, max(0.0, deadline - time.monotonic())) for entry in others]
+
+
+def _let_go(context: Parts, entry: Entry) -> None:
+    """Cancel a job that was to go with one that may not enter: nobody is told of it. Under a key, the next try finds it."""
+    if entry.once is None:
+        with suppress(JobEnded):
+            context.bell.ring(context.jobs.cancel(entry.id)[1])
 
 
 def _check_by_row(context: Parts, entry: Entry) -> None:

@@ -23,7 +23,8 @@ KEPT_S = 3600.0
 """How long the provider's keys are believed without looking again."""
 FLOOR_S = 30.0
 """Least time between two looks: tokens with made-up key ids must not make us call the provider each time."""
-TIMEOUT_S = 5.0
+TIMEOUT_S, LONGEST_S = 5.0, 10.0
+"""Longest silence of the provider, and longest that it may take to tell one document."""
 MOST_BYTES = 2**20
 LEEWAY_S = 30
 """How far the provider's clock may be from ours."""
@@ -151,11 +152,11 @@ def _fetched(url: str) -> dict[str, Any]:
     with httpx.stream("GET", url, timeout=TIMEOUT_S, follow_redirects=False, headers={"Accept": "application/json"}) as answer:
         if answer.status_code != httpx.codes.OK:
             raise ValueError(f"answered {answer.status_code}")
-        body = b""
+        body, ends = b"", time.monotonic() + LONGEST_S
         for piece in answer.iter_bytes():
             body += piece
-            if len(body) > MOST_BYTES:
-                raise ValueError("answered too much")
+            if len(body) > MOST_BYTES or time.monotonic() > ends:
+                raise ValueError("answered too much, or too slowly")
     import orjson
 
     told = orjson.loads(body)

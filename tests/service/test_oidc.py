@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import hashlib
 import hmac
@@ -43,9 +44,10 @@ class Provider:
         self.keys = {"one": RSAAlgorithm.to_jwk(self.rsa.public_key(), as_dict=True)}
         self.asked: list[str] = []
         self.documents: dict[str, Any] = {}
-        self.redirect = self.broken = False
+        self.redirect = self.broken = self.trickles = False
         self.hold = threading.Event()
         self.hold.set()
+        self.slowly = threading.Event()
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -61,7 +63,11 @@ class Provider:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(OSError):  # whoever asked may have had enough
+                    for byte in body if provider.trickles else ():
+                        self.wfile.write(bytes([byte]))
+                        provider.slowly.wait(0.02)
+                    self.wfile.write(b"" if provider.trickles else body)
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -274,6 +280,12 @@ def test_who_shows_a_known_key_does_not_wait_for_a_provider_that_hangs(
         finally:
             provider.hold.set()
         assert looking.result(5) == who
+
+
+def test_a_provider_that_trickles_is_away(client: FlaskClient, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oidc, "LONGEST_S", 0.05)
+    provider.trickles = True
+    refused(ask(client, provider.token()), 503, "identity_provider_unavailable")
 
 
 def test_a_redirect_is_not_followed(client: FlaskClient, provider: Provider) -> None:

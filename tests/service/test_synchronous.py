@@ -331,6 +331,17 @@ def test_what_is_asked_of_the_explanation_is_not_asked_of_the_predictions(client
     assert (said.status_code, said.json["predictions"]) == (200, [[0.0, 1.0, 2.0]])
 
 
+def test_predictions_are_not_asked_for_where_the_explanation_may_not_enter(guarded: Any) -> None:
+    guarded.tenants.set("acme", jobs=1)
+    client = guarded.client("acme")
+    said = client.post("/v1/models/loan:explain", json={"instances": [ROW], "parameters": {"method": "kernel_shap"}})
+    assert (said.status_code, said.json["code"]) == (429, "quota_exceeded")
+    assert [job["status"] for job in client.get("/v1/explanations").json["jobs"]] == ["canceled"]
+    body = {"instances": [[9.0, *ROW[1:]]], "parameters": {"method": "kernel_shap"}}
+    client.post("/v1/models/loan:explain", json=body, headers={"Idempotency-Key": "k"})
+    assert [job["status"] for job in client.get("/v1/explanations").json["jobs"]] == ["queued", "canceled"]
+
+
 def test_v1_tells_the_reasons_that_were_asked_for() -> None:
     quality = Quality(completeness_gap=0.0, approximation_error=None, standard_error=None, converged=True, verdict="pass")
     row = Explanation(
