@@ -14,9 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.coalitions import frozen
 from workers.questions import Floats
-from workers.standard_errors import widening
 
 CUT = 1e-6
 """A value with less than this share of the largest precision is one that the others say nothing of: it has no residual."""
@@ -24,25 +22,26 @@ ROWS = 256
 """Rows of the precision matrix that are squared at once."""
 
 
-def residual_maker(precision: Floats) -> Floats:
-    """Takes values to their leave-one-out residuals, (P u)_j / P_jj (Dubrule, 1983), [pairs + 1, pairs + 1]."""
-    own = np.diagonal(precision)
-    return frozen(np.where(_foretold(own), precision.T / np.where(_foretold(own), own, 1), 0).T)
+def variances(found: Floats, own: Floats, weights: Floats, unseen: Floats, variance: Floats) -> Floats:
+    """Of the estimates `values @ weights`, [players].
 
-
-def counts(precision: Floats, weights: Floats, unseen: Floats, variance: Floats) -> Floats:
-    """What each squared residual counts in each estimate's variance, [pairs + 1, players].
-
-    `precision`: [pairs + 1, pairs + 1], of the values once the free part is taken out. `unseen`: the share of each pair's kind
-    that was not drawn (finite population). `variance`: of each estimate, [players], in the units of `precision`.
+    `found`: P u, and `own`: P_jj, [pairs + 1], of the precision P that the values u have once the free part is taken out; the
+    leave-one-out residuals are their quotient (Dubrule, 1983). `unseen`: the share of each pair's kind that was not drawn
+    (finite population). `variance`: of each estimate, [players], in the units of P.
     """
+    foretold = _foretold(own)
+    plain = np.where(foretold, unseen, 0)[:, None] * weights**2
+    scale = np.where(foretold, own, 1)
+    return np.asarray((found / scale) ** 2 @ plain * variance / ((1 / scale) @ plain))
+
+
+def degrees(precision: Floats, weights: Floats, unseen: Floats) -> Floats:
+    """Degrees of freedom of the variances, by Satterthwaite, [players]."""
     own = np.diagonal(precision)
-    plain = np.where(_foretold(own), unseen, 0)[:, None] * weights**2
-    shares = plain / np.where(_foretold(own), own, 1)[:, None] ** 2  # of (P u)_j^2; any two of P u covary by P_jk
-    expected = own @ shares
-    joint = sum(shares[at].T @ precision[at] ** 2 for at in _blocks(len(precision)))
-    degrees = expected**2 / np.einsum("ij,ji->i", joint, shares)
-    return frozen(plain * (variance / expected * widening(degrees) ** 2))
+    foretold = _foretold(own)
+    shares = np.where(foretold, unseen, 0)[:, None] * (weights / np.where(foretold, own, 1)[:, None]) ** 2  # of (P u)_j^2
+    joint = sum(shares[at].T @ precision[at] ** 2 for at in _blocks(len(precision)))  # P_jk is how (P u)_j and (P u)_k covary
+    return np.asarray((own @ shares) ** 2 / np.einsum("ij,ji->i", joint, shares))
 
 
 def _foretold(own: Floats) -> NDArray[np.bool_]:

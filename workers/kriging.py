@@ -9,7 +9,7 @@ Kernel SHAP fits the first order (|T| = 1) and takes the rest for noise. Here th
 independent, with variance rho^|T| for |T| = 3, 5, ...; the first order is left free (universal kriging; with white noise in
 place of the higher orders it is the regression of Covert & Lee, AISTATS 2021). The estimate is linear in the values as
 there, but interpolates them; it is exact on additive games and when all pairs are known, and complete because
-u(1, ..., 1) is known. `docs/decisions.md` says what it was measured against.
+u(1, ..., 1) is known. Then `workers/triples.py` looks at each row. `docs/decisions.md` says what it was measured against.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.special import gammaln
 
 from workers.coalitions import Coalitions, frozen, shapley_weights
-from workers.jackknife import counts, residual_maker
+from workers.jackknife import degrees
 from workers.questions import Floats
+from workers.triples import Plan
 
 CUT = 1e-9
 """Directions weaker than this share of the strongest are not determined by the pairs; they get the minimal-norm answer."""
@@ -35,27 +36,22 @@ SPREAD = 2.0
 class Kriging:
     """A linear estimator for one set of pairs; one serves every row and target.
 
-    `weights`: [pairs + 1, players], the last row for the grand coalition. `residuals`: [pairs + 1, pairs + 1] takes the odd
-    values to what each is off when predicted from all the others; `counts`: [pairs + 1, players], what their squares count in
-    the variances. Both are None when the answer is exact, or when the pairs are too few to leave one out.
+    `weights`: [pairs + 1, players], the last row for the grand coalition. `plan`: what is known of the pairs; None when the
+    answer is exact, or when the pairs are too few to leave one out.
     """
 
     weights: Floats
-    residuals: Floats | None = None
-    counts: Floats | None = None
+    plan: Plan | None = None
     exact: bool = False
 
-    def values(self, odd: Floats) -> Floats:
-        """Shapley values [players]."""
-        return np.asarray(odd @ self.weights)
+    def answer(self, odd: Floats) -> tuple[Floats, Floats | None]:
+        """Shapley values, with the triples that stand out in a row's values, and their variances, each [players].
 
-    def variances(self, odd: Floats) -> Floats | None:
-        """Of the values, by `workers/jackknife.py`, [players]; None when the pairs are too few to tell."""
-        if self.exact:
-            return np.zeros(self.weights.shape[1])
-        if self.residuals is None or self.counts is None:
-            return None
-        return np.asarray((self.residuals @ odd) ** 2 @ self.counts)
+        The variances are None when the pairs are too few to tell.
+        """
+        if self.plan is not None:
+            return self.plan.answer(odd)
+        return np.asarray(odd @ self.weights), np.zeros(self.weights.shape[1]) if self.exact else None
 
 
 def exact(pairs: Coalitions) -> Kriging:
@@ -80,9 +76,11 @@ def kriging(pairs: Coalitions, inclusion: Floats) -> Kriging:
     weights = frozen(_complete(inverse @ with_phi + free @ slope))
     if len(z) <= n or np.linalg.cond(information) * CUT > 1:
         return Kriging(weights)
-    precision = inverse - free @ inverse_z.T
+    precision = frozen(inverse - free @ inverse_z.T)
     variance = _of_shapley(n, rho) + 4 / n - (weights * (with_phi - z @ (cofactor @ slope))).sum(axis=0)
-    return Kriging(weights, residual_maker(precision), counts(precision, weights, 1 - np.append(inclusion, 1.0), variance))
+    unseen = frozen(1 - np.append(inclusion, 1.0))
+    freedom = degrees(precision, weights, unseen)
+    return Kriging(weights, Plan(frozen(z), weights, precision, unseen, frozen(variance), frozen(freedom)))
 
 
 def _inverse(covariance: Floats) -> Floats:

@@ -30,13 +30,17 @@ class Regression:
     slack: Floats
     unseen: Floats
 
+    def answer(self, odd: Floats) -> tuple[Floats, Floats]:
+        """Shapley values and their variances, each [players]."""
+        return self.values(odd), self.variances(odd)
+
     def values(self, odd: Floats) -> Floats:
         """Shapley values [players] from the odd values [pairs + 1], the last one for the grand coalition."""
         share = 2 * odd[-1] / self.halves.shape[1]
         rest = odd[:-1] - self.halves.sum(axis=1) * share
         return np.asarray(rest @ self.weights + share)
 
-    def variances(self, odd: Floats) -> Floats | None:
+    def variances(self, odd: Floats) -> Floats:
         """Residual sandwich with finite-population correction, [players]; unbiased where the rest is white noise (HC2)."""
         residuals = odd[:-1] - self.halves @ self.values(odd)
         return np.asarray((self.unseen / self.slack * residuals**2) @ self.weights**2)

@@ -52,7 +52,7 @@ def test_intervals_hold_their_level(pairs: int) -> None:
     held = []
     for seed in range(3):
         estimator, off, odd = drawn(pairs, seed)
-        spread = np.sqrt(np.stack([estimator.variances(game) for game in odd]))
+        spread = np.sqrt(np.stack([estimator.plan.plain(game) for game in odd]))
         held.append(np.abs(off) <= 1.96 * spread)
     assert 0.94 <= np.mean(held) <= 0.975
 
@@ -61,21 +61,22 @@ def test_the_plain_jackknife_would_be_too_wide() -> None:
     """A value that is left out is foretold worse than by an estimate that has it: why its square does not count in full."""
     estimator, off, odd = drawn(50, 0)
     unseen = 1 - np.append(inclusion(leverage_pairs(PLAYERS, 50, 0)), 1.0)
-    plain = (odd @ estimator.residuals.T) ** 2 @ (unseen[:, None] * estimator.weights**2)
+    precision = estimator.plan.precision
+    plain = (odd @ precision / np.diagonal(precision)) ** 2 @ (unseen[:, None] * estimator.weights**2)
     assert 1.3 <= np.mean(plain) / np.mean(off**2) <= 2.5
     assert np.mean(np.abs(off) <= 1.96 * np.sqrt(plain)) > 0.97
 
 
 def test_units_do_not_matter() -> None:
     estimator, _, odd = drawn(30, 1)
-    np.testing.assert_allclose(estimator.variances(1000 * odd[0]), 1e6 * estimator.variances(odd[0]))
+    np.testing.assert_allclose(estimator.answer(1000 * odd[0])[1], 1e6 * estimator.answer(odd[0])[1])
 
 
 def test_pairs_that_leave_a_direction_open_tell_nothing_of_the_error() -> None:
     """Two players that are never apart: more pairs than players, and no way to tell those two from each other."""
     pairs = every_coalition(PLAYERS)
     together = pairs[(pairs[:, 0] == pairs[:, 1]) & pairs[:, 0]][:12]
-    assert kriging(together, np.full(12, 0.1)).variances(np.ones(13)) is None
+    assert kriging(together, np.full(12, 0.1)).answer(np.ones(13))[1] is None
 
 
 def test_regression_is_right_on_average_where_the_rest_is_white_noise() -> None:

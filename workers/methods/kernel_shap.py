@@ -131,8 +131,7 @@ class Plan:
         Of several estimates, the one with the smallest variance.
         """
         odd = (values[0::2] - values[1::2]) / 2
-        dealt = [(estimator, np.append(odd[:used], difference / 2)) for used, estimator in self.estimators]
-        answers = [(estimator.values(part), estimator.variances(part)) for estimator, part in dealt]
+        answers = [estimator.answer(np.append(odd[:used], difference / 2)) for used, estimator in self.estimators]
         phi, variance = min(answers, key=lambda answer: math.inf if answer[1] is None else float(answer[1].sum()))
         return phi, None if variance is None else np.sqrt(variance)
 

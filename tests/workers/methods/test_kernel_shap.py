@@ -75,7 +75,7 @@ def test_published_error_at_eight_evaluations_per_feature_is_met() -> None:
         for seed in range(5):
             off = run(row, 80, seed=seed).phi - truth(row)
             errors.append(off @ off / (truth(row) @ truth(row)))
-    assert np.mean(errors) <= 0.0021
+    assert np.mean(errors) <= 0.0010  # half of what is published; more than kriging alone has
 
 
 @pytest.mark.parametrize("samples", [4, 12, 41, 80, 500])
@@ -101,7 +101,7 @@ def test_intervals_cover_the_truth() -> None:
             for row in range(4):
                 solved = run(row, samples, tolerance, seed)
                 inside.append(np.abs(solved.phi - truth(row)) <= 1.96 * solved.solution.standard_error + 1e-12)
-        assert 0.92 <= np.mean(inside) <= 0.98, (samples, np.mean(inside))
+        assert 0.90 <= np.mean(inside) <= 0.98, (samples, np.mean(inside))
 
 
 def test_stops_at_its_tolerance_and_says_so() -> None:
