@@ -60,7 +60,7 @@ class Plan:
     def answer(self, odd: Floats) -> tuple[Floats, Floats]:
         """Shapley values and their variances, each [players], with the triples that stand out."""
         plain = odd @ self.weights
-        found = chosen(self, odd, triples(plain))
+        found = chosen(self, odd, foremost(plain))
         if found is None:
             return plain, self.plain(odd)
         shares = np.zeros((len(found.members), len(plain)))
@@ -92,35 +92,38 @@ class Chosen:
     residual: Floats
 
 
-def triples(values: Floats) -> Numbers:
-    """Triples of the players with the largest values, [triples, 3]."""
-    players = np.sort(np.argsort(-np.abs(values), kind="stable")[:AMONG])
-    return np.asarray(players[_combinations(len(players))])
+def foremost(values: Floats) -> Numbers:
+    """The players with the largest values, whose triples are tested, in order."""
+    return np.sort(np.argsort(-np.abs(values), kind="stable")[:AMONG])
 
 
-def chosen(plan: Plan, odd: Floats, candidates: Numbers) -> Chosen | None:
-    """The triples that stand out; None where none does."""
+def chosen(plan: Plan, odd: Floats, among: Numbers) -> Chosen | None:
+    """The triples of some players that stand out; None where none does."""
     points, players = plan.signs.shape
     limit = min(int(np.ceil(SHARE * points)), MOST)
-    one, two, three = (plan.signs[:, column] for column in candidates.T)
-    products = one * two * three
+    z, candidates = plan.signs[:, among], combined(len(among), 3)
+    one, two = combined(len(among), 2).T
+    pairs = z[:, one] * z[:, two]
+    of_pair, third = _pair_of(len(among)), candidates[:, 2]
     first = plan.precision @ odd
     residual, found = first, None
-    taken, seen = np.empty(0, dtype=np.int64), np.empty((points, 0))
+    taken, having, seen = np.empty(0, dtype=np.int64), np.empty((points, 0)), np.empty((points, 0))
     for _ in range(ROUNDS):
         degrees, room = points - players - len(taken), min(limit - len(taken), AT_ONCE)
         if degrees < 2 or not room or not len(candidates):
             break
-        scores = (products.T @ residual) ** 2
+        scores = (pairs.T @ (residual[:, None] * z))[of_pair, third] ** 2
         scores[taken] = 0
         best = np.argsort(-scores, kind="stable")[:room]
-        fresh = plan.precision @ products[:, best]
-        deviations = (fresh * products[:, best]).sum(axis=0) * (max(float(odd @ residual), 0) / degrees)
+        products = pairs[:, of_pair[best]] * z[:, third[best]]
+        fresh = plan.precision @ products
+        deviations = (fresh * products).sum(axis=0) * (max(float(odd @ residual), 0) / degrees)
         out = scores[best] > bound(len(candidates), degrees) * np.maximum(deviations, 0)
         if not out.any():
             break
         taken, seen = np.append(taken, best[out]), np.append(seen, fresh[:, out], axis=1)
-        found = _with(first, products[:, taken], seen, candidates[taken], OWN / limit)
+        having = np.append(having, products[:, out], axis=1)
+        found = _with(first, having, seen, among[candidates[taken]], OWN / limit)
         residual = found.residual
     return found
 
@@ -140,6 +143,17 @@ def _with(first: Floats, products: Floats, seen: Floats, members: Numbers, own: 
     return Chosen(members, products, seen, covariance, seen @ covariance, coefficients, first - seen @ coefficients)
 
 
+@lru_cache(maxsize=2 * (AMONG + 1))
+def combined(players: int, size: int) -> Numbers:
+    """All sets of so many of the players, [sets, size]."""
+    return frozen(np.array(list(combinations(range(players), size)), dtype=np.int64).reshape(-1, size))
+
+
 @lru_cache(maxsize=AMONG + 1)
-def _combinations(players: int) -> Numbers:
-    return frozen(np.array(list(combinations(range(players), 3)), dtype=np.int64).reshape(-1, 3))
+def _pair_of(players: int) -> Numbers:
+    """Where the first two of each triple are among the pairs, [triples]."""
+    place = np.zeros((players, players), dtype=np.int64)
+    first, second = combined(players, 2).T
+    place[first, second] = np.arange(len(first))
+    triples = combined(players, 3)
+    return frozen(place[triples[:, 0], triples[:, 1]])

@@ -10,7 +10,7 @@ from workers import triples as module
 from workers.kriging import Kriging, kriging
 from workers.methods import kernel_shap
 from workers.pairs import inclusion, leverage_pairs
-from workers.triples import chosen, triples
+from workers.triples import chosen, combined, foremost
 
 PLAYERS = 12
 
@@ -27,7 +27,7 @@ def test_planted_products_are_found_and_their_values_are_exact() -> None:
     estimator, z = drawn(0)
     w = np.linspace(-1, 1, PLAYERS)
     odd = z @ w + z[:, 1] * z[:, 2] * z[:, 3] - 2 * z[:, 4] * z[:, 5] * z[:, 6]
-    found = chosen(estimator.plan, odd, triples(odd @ estimator.weights))
+    found = chosen(estimator.plan, odd, foremost(odd @ estimator.weights))
     assert {tuple(row) for row in found.members} >= {(1, 2, 3), (4, 5, 6)}
     phi, variance = estimator.answer(odd)
     exact = 2 * w
@@ -49,7 +49,7 @@ def test_chance_is_taken_for_a_triple_no_more_often_than_said(monkeypatch: pytes
         root = np.linalg.pinv(estimator.plan.precision, rcond=1e-9, hermitian=True)
         values, vectors = np.linalg.eigh(root)
         games = rng.normal(size=(40, len(values))) * np.sqrt(np.maximum(values, 0)) @ vectors.T
-        had += [chosen(estimator.plan, odd, triples(np.ones(PLAYERS))) is not None for odd in games]
+        had += [chosen(estimator.plan, odd, foremost(np.ones(PLAYERS))) is not None for odd in games]
     assert 0 < np.mean(had) <= 0.08
 
 
@@ -61,11 +61,11 @@ def test_nothing_is_found_in_an_additive_game() -> None:
 
 
 def test_triples_are_of_the_largest_players_and_of_three() -> None:
-    assert triples(np.ones(2)).shape == (0, 3)
-    assert triples(np.ones(5)).shape == (10, 3)
+    assert combined(2, 3).shape == (0, 3)
+    assert combined(5, 3).shape == (10, 3)
     values = np.zeros(60)
     values[30:50] = -1.0
-    assert set(triples(values).ravel()) == set(range(30, 50))
+    assert set(foremost(values)) == set(range(30, 50))
 
 
 @pytest.mark.parametrize("samples", [100, 400, 3000])
