@@ -269,17 +269,17 @@ def test_who_shows_a_known_key_does_not_wait_for_a_provider_that_hangs(
     asked = dataclasses.replace(settings, oidc_issuer=provider.issuer, oidc_audience=AUDIENCE)
     verifier = oidc.Verifier(asked, lambda: now)
     who = ("acme", Role.SUBMITTER)
-    assert verifier.identify(provider.token()) == who
+    assert verifier.identify(provider.token())[:2] == who
     now, looks = oidc.KEPT_S + 1, len(provider.asked)
     provider.hold.clear()
     with ThreadPoolExecutor(2) as pool:
         looking = pool.submit(verifier.identify, provider.token())
         until(lambda: len(provider.asked) > looks)
         try:
-            assert pool.submit(verifier.identify, provider.token()).result(3) == who
+            assert pool.submit(verifier.identify, provider.token()).result(3)[:2] == who
         finally:
             provider.hold.set()
-        assert looking.result(5) == who
+        assert looking.result(5)[:2] == who
 
 
 def test_a_provider_that_trickles_is_away(client: FlaskClient, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
