@@ -1,10 +1,10 @@
 """Do 95 % intervals hold the truth? Sampled Shapley values beside exact ones, over 500 rows of three models.
 
-Of every row and feature: does attribution +- 1.96 standard errors hold the exact value? Between 90 and 98 % should. Features
-that take no part in a row's output (exact value 0: trees split on them elsewhere, or both values go the same way) are left out:
-orders give them exactly 0, which every interval holds; they are a third to a half of the trees' cells. The last column counts
-them in. Boosted trees are read exactly by shap's interventional TreeExplainer, the small network by all 4,096 coalitions.
-Methods are driven directly, without the engine. Run: python -m benchmarks.intervals
+Of every row and feature: does attribution +- 1.96 standard errors hold the exact value? Between 90 and 98 % should. The last
+column leaves out features that take no part in a row's output (exact value 0: trees split on them elsewhere, or both values go
+the same way): orders give them exactly 0, which every interval holds, and they are a third to a half of the trees' cells.
+Boosted trees are read exactly by shap's interventional TreeExplainer, the small network by all 4,096 coalitions. Methods are
+driven directly, without the engine. Run: python -m benchmarks.intervals
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def solve(problem: Problem, method: ModuleType, number: int, samples: int) -> tu
 
 
 def covered(problem: Problem, method: ModuleType, samples: int) -> tuple[float, float]:
-    """Share of intervals that hold the exact value: of features that take part, and of all."""
+    """Share of intervals that hold the exact value: of all features, and of those that take part."""
     hits = []
     scale = np.abs(problem.exact).max()
     for number in range(len(problem.rows)):
@@ -107,7 +107,7 @@ def covered(problem: Problem, method: ModuleType, samples: int) -> tuple[float, 
         if error is None:
             raise RuntimeError(f"{method.__name__} gave no standard errors")
         hits.append(np.abs(phi - problem.exact[number]) <= 1.96 * error + 1e-6 * scale)  # shap adds up in single precision
-    return float(np.mean(np.array(hits)[problem.exact != 0])), float(np.mean(hits))
+    return float(np.mean(hits)), float(np.mean(np.array(hits)[problem.exact != 0]))
 
 
 def main() -> None:
@@ -117,11 +117,11 @@ def main() -> None:
         n = problem.rows.shape[1]
         for method in (kernel_shap, permutation_shapley, owen):
             for budget in BUDGETS:
-                share, of_all = covered(problem, method, budget * n)
+                share, of_those = covered(problem, method, budget * n)
                 verdict = "met" if LOW <= share <= HIGH else "MISSED"
                 row = (problem.name, method.SPEC.name, budget * n, f"{share:.1%}", f"{verdict} ({LOW:.0%} - {HIGH:.0%})")
-                cells.append((*row, f"{of_all:.1%}"))
-    heads = ("model", "method", "evaluations", "hold the truth", "", "with features that take no part")
+                cells.append((*row, f"{of_those:.1%}"))
+    heads = ("model", "method", "evaluations", "hold the truth", "", "of features that take part")
     show(f"95 % intervals over {ROWS} rows of three models", heads, cells)
 
 
