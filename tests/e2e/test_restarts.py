@@ -164,8 +164,8 @@ def test_an_old_worker_leaves_newer_records_to_a_newer_one(lone_workers, redis_u
         store, bell = JobStore(redis, lone_workers.settings), Bell(lone_workers.settings)
         inputs = pack({"input/input": np.ones((1, 3)), "baseline/input": np.zeros((1, 3))})
         lone_workers.start()
-        until(lambda: redis.zcard(key("workers")) == 1, within_s=60)
-        digest = _digest(redis)
+        until(lambda: _offered(redis), within_s=60)  # a worker is known before it has said what it offers
+        [digest] = _offered(redis)
         newer = _spec(digest, form=2)
         if whom := store.admit(newer, inputs).ring:
             bell.ring(whom)
@@ -184,10 +184,10 @@ def test_an_old_worker_leaves_newer_records_to_a_newer_one(lone_workers, redis_u
         assert all(store.get(job_id).attempts == 1 for job_id in ids)
 
 
-def _digest(redis: Redis) -> str:
-    """The digest of the only model that the workers offer."""
-    [offer] = [json.loads(value) for name in redis.scan_iter(key("offer", "*")) if (value := redis.get(name))]
-    return str(offer["models"][0]["digest"])
+def _offered(redis: Redis) -> set[str]:
+    """Digests of the models that workers offer."""
+    offers = [json.loads(value) for name in redis.scan_iter(key("offer", "*")) if (value := redis.get(name))]
+    return {model["digest"] for offer in offers for model in offer["models"]}
 
 
 def _spec(digest: str, form: int = 1) -> JobSpec:
