@@ -65,7 +65,7 @@ def test_without_a_supervisor_a_job_runs_again_when_its_lease_has_ended(tmp_path
     with Redis.from_url(redis_url) as redis:
         store = JobStore(redis, settings)
         until(lambda: redis.zcard(key("workers")) == 2, within_s=60)
-        [offer] = CatalogueStore(redis, settings).offer().models
+        [offer] = until(lambda: CatalogueStore(redis, settings).offer().models)  # told a moment after
         spec = slow_job(ModelRef(name=offer.name, version=str(offer.version), digest=offer.digest))
         Bell(settings).ring(store.admit(spec, pack({"input/input": np.ones((1, 3)), "baseline/input": np.zeros((1, 3))})).ring)
         holder = until(lambda: next((process for process in processes if spec.id in ledger.held_by(process.pid)), None))
